@@ -1,0 +1,5 @@
+"""Embedding models in NumPy, forward and backward by hand. Read it beside `torch_impl`, file by file."""
+
+from numpy_impl.trainer import build
+
+__all__ = ["build"]

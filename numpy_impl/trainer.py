@@ -1,0 +1,51 @@
+"""The NumPy twin as the contract wants it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from numpy_impl import classifier, embedding, linear, optimizers, skipgram
+from reference import cases, validate
+from reference.contract import Grads, Params, State, Unsupported
+
+MODELS = {
+    cases.Embedding: embedding.Embedding,
+    cases.Linear: linear.Linear,
+    cases.Classifier: classifier.Classifier,
+    cases.SkipGram: skipgram.SkipGram,
+}
+OPTIMIZERS = {cases.SGD: optimizers.SGD, cases.Adam: optimizers.Adam}
+
+
+class Trainer:
+    """A model, its parameters, and the optimizer that changes them."""
+
+    def __init__(self, case: cases.Case, weights: Params) -> None:
+        self.case = case
+        self.weights = {name: np.array(weight) for name, weight in weights.items()}
+        self.model = MODELS[type(case.model)](case.model, case.sparse)
+        self.optimizer = OPTIMIZERS[type(case.optimizer)](case.optimizer, self.weights)
+        self.grads: Grads = {}
+
+    def loss_and_grads(self, batch: cases.Batch) -> tuple[float, Grads]:
+        validate.check_batch(self.case, batch)
+        loss, backward = self.model.forward(self.weights, batch)
+        self.grads = backward()
+        return float(loss), self.grads
+
+    def step(self) -> None:
+        self.optimizer.step(self.weights, self.grads)
+
+    def params(self) -> Params:
+        return self.weights
+
+    def state(self) -> State:
+        return self.optimizer.state
+
+
+def build(case: cases.Case, weights: Params) -> Trainer:
+    """A trainer of the case in NumPy. Raises Unsupported for row gradients under Adam, BadInput for wrong weights."""
+    if case.sparse and isinstance(case.optimizer, cases.Adam):
+        raise Unsupported("Adam takes dense gradients only; use SGD for row gradients")
+    validate.check_weights(case, weights)
+    return Trainer(case, weights)

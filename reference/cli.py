@@ -1,0 +1,117 @@
+"""The command `twingrad`, which is also `python -m reference`.
+
+Exit codes: 0 all agree, 1 a disagreement or an error, 2 wrong usage or bad input, 5 nothing was covered.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+import threadpoolctl
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from reference import report, text
+from reference.cases import Case
+from reference.catalogue import catalogue
+from reference.contract import BadInput
+from reference.run import TWINS, Result, hold, load
+
+AGREE, DISAGREE, BAD_INPUT, NOTHING, INTERRUPTED = 0, 1, 2, 5, 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        return options.run(options)
+    except BadInput as bad:
+        report.complain(str(bad))
+        return BAD_INPUT
+    except BrokenPipeError:
+        sys.stderr.close()
+        return DISAGREE
+    except KeyboardInterrupt:
+        report.complain("interrupted; nothing was written")
+        return INTERRUPTED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="twingrad",
+        description="Hold the gradients of embedding models against two implementations, NumPy by hand and PyTorch.",
+        epilog="exit codes: 0 all agree, 1 a disagreement or an error, 2 bad usage or input, 5 nothing was covered",
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    verify = commands.add_parser(
+        "verify", help="compare implementations, case by case", description=verify_cases.__doc__
+    )
+    verify.add_argument(
+        "pattern", nargs="?", metavar="PATTERN", help="cases whose id contains it, or matches it with * and ?"
+    )
+    verify.add_argument(
+        "--candidate", metavar="MODULE|FILE.py", help="your implementation, to be held against both twins"
+    )
+    verify.add_argument("--text", metavar="FILE", help="a UTF-8 text for the text cases (default: pydoc_data.topics)")
+    verify.add_argument("--json", metavar="FILE", type=Path, help="write the results there")
+    verify.add_argument("--list", action="store_true", help="print the ids of the cases and stop")
+    verify.set_defaults(run=verify_cases)
+    return parser
+
+
+def verify_cases(options: argparse.Namespace) -> int:
+    """Train the implementations side by side on every case, and compare losses, gradients, parameters and state."""
+    cases = select(catalogue(options.text or text.TOPICS), options.pattern)
+    if options.list:
+        print("\n".join(case.id for case in cases))
+        return AGREE
+    if options.json:
+        report.check_writable(options.json)
+    names = [options.candidate] if options.candidate else list(TWINS)
+    implementations = {name: load(name) for name in dict.fromkeys((*TWINS, *names))}
+    results: list[Result] = []
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with (
+        threadpoolctl.threadpool_limits(1),
+        Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress,
+    ):
+        task = progress.add_task("", total=len(cases))
+        for case in cases:
+            progress.update(task, description=case.id)
+            held = hold(case, implementations)
+            results += [held[name] for name in names]
+            progress.advance(task)
+        env = report.environment()
+    if options.json:
+        report.write_whole(options.json, report.as_json(results, env))
+    report.show(results, TWINS, Console())
+    print(report.sentence(env))
+    return exit_code(results)
+
+
+def select(cases: Sequence[Case], pattern: str | None) -> list[Case]:
+    """The cases whose id contains the pattern, or matches it as a whole where it has a `*`, `?` or `[`.
+
+    Raises:
+        BadInput: there is none.
+    """
+    if not pattern:
+        return list(cases)
+    glob = pattern if any(sign in pattern for sign in "*?[") else f"*{pattern}*"
+    chosen = [case for case in cases if fnmatchcase(case.id, glob)]
+    if not chosen:
+        raise BadInput(f"no case matches {pattern!r}; `twingrad verify --list` names all {len(cases)}")
+    return chosen
+
+
+def exit_code(results: Sequence[Result]) -> int:
+    """0 where something was compared and all of it agrees, 1 where something does not, 5 where nothing was."""
+    verdicts = {result.verdict for result in results}
+    if verdicts & {"disagree", "error"}:
+        return DISAGREE
+    return AGREE if "agree" in verdicts else NOTHING

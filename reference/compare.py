@@ -1,0 +1,242 @@
+"""One form for whatever an implementation returns, and the distance between two of them, in eps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from reference.cases import Case
+from reference.contract import Grads, Params, RowGrad, State
+
+Stage = Literal["loss", "grads", "params", "state"]
+_TINY = np.finfo(np.float64).tiny
+STAGES: tuple[Stage, ...] = ("loss", "grads", "params", "state")
+
+TOLERANCE: dict[str, dict[str, float]] = {
+    #           measured     f64 64: 3.6, 81, 20, 124, 50     f32: 4.5, 44, 5, 57, 70
+    "float64": {"loss": 16, "grads": 256, "params": 64, "normalized params": 512, "state": 256},
+    "float32": {"loss": 16, "grads": 80, "params": 32, "normalized params": 256, "state": 256},
+}
+
+
+class Mismatch(Exception):
+    """What came back is not of the form that the contract asks for: another name, shape, dtype or layout."""
+
+    def __init__(self, tensor: str, expected: str, got: str) -> None:
+        super().__init__(f"{tensor}: expected {expected}, got {got}")
+        self.tensor, self.expected, self.got = tensor, expected, got
+
+
+@dataclass(frozen=True)
+class Divergence:
+    """The place where a tensor is furthest off: its index, both values there, and the error in eps of the dtype.
+
+    Of something that has another form than the contract's, expected and got are words, and there is no index.
+    """
+
+    step: int
+    stage: Stage
+    tensor: str
+    index: tuple[int, ...] | None
+    expected: float | str
+    got: float | str
+    eps: float
+
+    def __str__(self) -> str:
+        where = f"[{', '.join(map(str, self.index))}]" if self.index else ""
+        values = f"expected {self.expected}, got {self.got}"
+        off = f" ({self.eps:.3g} eps off)" if np.isfinite(self.eps) else ""
+        return f"step {self.step}, {self.stage}, {self.tensor}{where}: {values}{off}"
+
+
+def tolerance(case: Case, stage: Stage, step: int) -> float:
+    """How many eps an entry of the stage may be off in the step, counted from 1."""
+    kind = "normalized params" if stage == "params" and case.optimizer.normalizes else stage
+    return TOLERANCE[case.dtype][kind] * step**0.5
+
+
+# --- one form --------------------------------------------------------------------------------------------------------
+
+
+def as_array(value: Any) -> np.ndarray:
+    """A NumPy array of whatever array it is, without a copy where that is possible."""
+    if hasattr(value, "detach"):
+        value = value.detach()
+    try:
+        return np.asarray(value)
+    except (TypeError, ValueError, RuntimeError):
+        return np.from_dlpack(value)
+
+
+def as_loss(value: Any) -> float:
+    """The loss as a float. Raises Mismatch for anything that is not one number."""
+    array = as_array(value)
+    if array.size != 1 or array.dtype.kind not in "fiu":
+        raise Mismatch("loss", "one number", f"{array.dtype} of shape {array.shape}")
+    return float(array.reshape(()))
+
+
+def as_params(case: Case, given: Any, what: str = "parameters") -> Params:
+    """Parameters by name. Raises Mismatch for another name, shape or dtype than the case's."""
+    shapes = case.model.shapes
+    _check_names(what, given, shapes)
+    return {name: _as_tensor(name, given[name], shape, case.dtype) for name, shape in shapes.items()}
+
+
+def as_grads(case: Case, given: Any, input_shape: tuple[int, ...] | None) -> Grads:
+    """Gradients by name, those of `case.row_tables` as coalesced rows. Raises Mismatch, as `as_params` does."""
+    shapes = case.model.shapes | ({"input": input_shape} if input_shape else {})
+    _check_names("gradients", given, shapes)
+    return {
+        name: _as_rows(name, given[name], shape, case.dtype)
+        if name in case.row_tables
+        else _as_tensor(name, given[name], shape, case.dtype)
+        for name, shape in shapes.items()
+    }
+
+
+def as_state(case: Case, given: Any) -> State:
+    """Optimizer state by kind. A kind may be missing; raises Mismatch for one that the optimizer does not have."""
+    kinds = case.optimizer.state
+    if not isinstance(given, dict) or not given.keys() <= set(kinds):
+        raise Mismatch("state", f"a dict with the kinds {list(kinds)}", _names(given))
+    state: State = {}
+    for kind in given:
+        if kind == "step":
+            _check_names("state step", given[kind], case.model.shapes)
+            state[kind] = {name: as_array(value).astype(float) for name, value in given[kind].items()}
+        else:
+            state[kind] = as_params(case, given[kind], f"state {kind}")
+    return state
+
+
+def _names(given: Any) -> str:
+    return f"a dict with {sorted(map(str, given))}" if isinstance(given, dict) else f"a {type(given).__name__}"
+
+
+def _check_names(what: str, given: Any, shapes: dict[str, tuple[int, ...]]) -> None:
+    if not isinstance(given, dict) or given.keys() != shapes.keys():
+        raise Mismatch(what, f"a dict with {sorted(shapes)}", _names(given))
+
+
+def _as_tensor(name: str, value: Any, shape: tuple[int, ...], dtype: str) -> np.ndarray:
+    if isinstance(value, RowGrad | tuple) or getattr(value, "is_sparse", False):
+        raise Mismatch(name, f"a dense array of shape {shape}", "rows")
+    if value is None:
+        raise Mismatch(name, f"a dense array of shape {shape}", "None")
+    array = as_array(value)
+    if array.shape != shape or array.dtype != dtype:
+        raise Mismatch(name, f"{dtype} of shape {shape}", f"{array.dtype} of shape {array.shape}")
+    return array
+
+
+def _as_rows(name: str, value: Any, shape: tuple[int, ...], dtype: str) -> RowGrad:
+    form = f"rows of a table of shape {shape}: a RowGrad, a sparse tensor or (rows, values)"
+    if isinstance(value, RowGrad):
+        rows, values, found = value.rows, value.values, tuple(value.shape)
+    elif getattr(value, "is_sparse", False):
+        # coalesce() would sum in the dtype; the parts are summed below, in more digits
+        rows, values, found = value._indices()[0], value._values(), tuple(value.shape)
+    elif isinstance(value, tuple) and len(value) == 2:
+        (rows, values), found = value, shape
+    else:
+        raise Mismatch(name, form, type(value).__name__ if value is None else f"a dense {type(value).__name__}")
+    rows, values = as_array(rows), as_array(values)
+    if rows.dtype.kind not in "iu" or values.dtype != dtype:
+        raise Mismatch(name, f"integer rows and {dtype} values", f"{rows.dtype} rows and {values.dtype} values")
+    if found != shape or rows.ndim != 1 or values.shape != (len(rows), shape[1]):
+        got = f"rows of shape {rows.shape} with values of shape {values.shape} for a table of shape {found}"
+        raise Mismatch(name, f"rows (U,) with values (U, {shape[1]}) for a table of shape {shape}", got)
+    if len(rows) and (rows.min() < 0 or rows.max() >= shape[0]):
+        raise Mismatch(name, f"rows from 0 to {shape[0] - 1}", f"a row {rows.max() if rows.min() >= 0 else rows.min()}")
+    if not (rows[1:] > rows[:-1]).all():
+        rows, which = np.unique(rows, return_inverse=True)
+        total = np.zeros((len(rows), shape[1]))  # float64, so that bringing it to this form adds no error
+        np.add.at(total, which, values)
+        values = total.astype(dtype)
+    return RowGrad(rows.astype(np.int64), values, (shape[0], shape[1]))
+
+
+# --- distance --------------------------------------------------------------------------------------------------------
+
+
+def error(expected: np.ndarray, got: np.ndarray, largest: np.ndarray, eps: float) -> tuple[float, tuple[int, ...]]:
+    """The largest error of an entry, in eps of the largest entry of its row, and where it is.
+
+    largest: one number a row, as `row_sizes` gives them, in float64. Infinite where either side is not finite; beyond
+    every bound where something is found in a row that has always been zero.
+    """
+    unit = np.maximum(largest * eps, _TINY)
+    with np.errstate(all="ignore"):
+        relative = np.abs(got - expected) / (unit[..., None] if expected.ndim > 1 else unit)
+    index = tuple(int(i) for i in np.unravel_index(relative.argmax(), relative.shape))  # argmax stops at a NaN
+    worst = float(relative[index])
+    return worst if np.isfinite(worst) else np.inf, index
+
+
+def row_sizes(tensor: np.ndarray) -> np.ndarray:
+    """The largest absolute entry of each row: of the last axis, or of the whole where there is but one axis."""
+    return np.abs(tensor).max(axis=-1 if tensor.ndim > 1 else None).astype(np.float64)
+
+
+class Scale:
+    """The largest entry that each row of each tensor has had so far.
+
+    A loss that goes to zero leaves gradients far smaller than the terms whose difference they are, and the rounding of
+    those terms stays; so an error is measured by what the row has been, not only by what is left of it.
+    """
+
+    def __init__(self) -> None:
+        self.largest: dict[str, np.ndarray] = {}
+
+    def of(self, name: str, expected: np.ndarray | RowGrad) -> np.ndarray:
+        """The sizes of the rows of `expected`, after taking its own entries into account."""
+        if isinstance(expected, RowGrad):
+            seen = self.largest.setdefault(name, np.zeros(expected.shape[0]))
+            seen[expected.rows] = np.maximum(seen[expected.rows], row_sizes(expected.values))
+            return seen[expected.rows]
+        sizes = row_sizes(expected)
+        before = self.largest.get(name, sizes)
+        self.largest[name] = np.maximum(before, sizes) if before.shape == sizes.shape else sizes
+        return self.largest[name]
+
+
+def moved(initial: np.ndarray, untouched: np.ndarray, got: np.ndarray) -> np.ndarray:
+    """The rows (V,) among those untouched that are no longer bit for bit what they were."""
+    bits = f"u{initial.dtype.itemsize}"
+    before, now = (np.ascontiguousarray(table).view(bits) for table in (initial[untouched], got[untouched]))
+    return np.flatnonzero(untouched)[(before != now).any(axis=1)]
+
+
+def flat(stage: Stage, value: Any) -> Iterator[tuple[str, np.ndarray | RowGrad]]:
+    """The tensors of a stage with their names, one after the other."""
+    if stage == "loss":
+        yield "loss", np.array(value)
+    elif stage == "state":
+        for kind, tensors in value.items():
+            yield from ((f"{kind}.{name}", tensor) for name, tensor in tensors.items())
+    else:
+        yield from value.items()
+
+
+def distance(
+    expected: Any, got: Any, largest: np.ndarray, eps: float
+) -> tuple[float, tuple[int, ...], float | str, float | str]:
+    """Error in eps, index, expected and got at the worst entry of a tensor or of a row gradient.
+
+    The index of a row gradient's entry is that in the whole table, its row the id.
+    """
+    if not isinstance(expected, RowGrad):
+        worst, index = error(expected, got, largest, eps)
+        return worst, index, float(expected[index]), float(got[index])
+    if not np.array_equal(expected.rows, got.rows):
+        row = int(np.setxor1d(expected.rows, got.rows)[0])
+        words = ("no gradient in this row, it was not looked up", "a gradient in this row")
+        extra = row in got.rows
+        return np.inf, (row,), words[0] if extra else words[1], words[1] if extra else "no gradient in this row"
+    worst, (at, column) = error(expected.values, got.values, largest, eps)
+    wanted, found = float(expected.values[at, column]), float(got.values[at, column])
+    return worst, (int(expected.rows[at]), column), wanted, found

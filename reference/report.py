@@ -1,0 +1,195 @@
+"""What a run found: the table and the sentences for a reader, JSON for a program."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import threadpoolctl
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from reference.compare import STAGES
+from reference.contract import BadInput
+from reference.run import Result
+
+CASE_BY_CASE = 24
+"""Up to so many results are shown one by one; of more, one row for each model and dtype."""
+
+
+def environment() -> dict[str, Any]:
+    """What the figures depend on: versions, CPU, BLAS with its core type, threads."""
+    libraries = threadpoolctl.threadpool_info()
+    versions = {name: _version(name) for name in ("twingrad", "numpy", "torch", "mpmath")}
+    return {
+        "python": platform.python_version(),
+        "versions": {name: version for name, version in versions.items() if version},
+        "platform": platform.platform(),
+        "cpu": _cpu(),
+        "blas": [
+            {"library": info["internal_api"], "version": info["version"], "core_type": info.get("architecture")}
+            for info in libraries
+            if info["user_api"] == "blas"
+        ],
+        "threads": max((info["num_threads"] for info in libraries), default=1),
+    }
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _cpu() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def sentence(env: dict[str, Any]) -> str:
+    """The environment in one line."""
+    versions = ", ".join(f"{name} {version}" for name, version in env["versions"].items())
+    blas = ", ".join(f"{lib['library']} {lib['version']} ({lib['core_type']})" for lib in env["blas"])
+    return f"Python {env['python']}, {versions}; {env['cpu']}; {blas}; threads: {env['threads']}"
+
+
+def show(results: Sequence[Result], against: Sequence[str], console: Console) -> None:
+    """Print the table, then every disagreement, error and gap in a sentence of its own."""
+    held = list(dict.fromkeys(result.implementation for result in results))
+    beside = "each other" if held == list(against) else " and ".join(against)
+    one_by_one = len(results) <= CASE_BY_CASE
+    table = Table(
+        title=f"{' and '.join(held)} held against {beside}",
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+    )
+    table.add_column("case" if one_by_one else "model", no_wrap=True)
+    for column in (*([] if one_by_one else ["dtype", "cases"]), "steps"):
+        table.add_column(column, justify="right")
+    for stage in STAGES:
+        table.add_column(f"{stage}\neps", justify="right")
+    table.add_column("verdict")
+    groups: dict[tuple[str, ...], list[Result]] = {}
+    for result in results:
+        key: tuple[str, ...] = (result.case.id,) if one_by_one else (result.case.family, result.case.dtype)
+        groups.setdefault(key, []).append(result)
+    for key, members in groups.items():
+        cases = {result.case.id: result.steps for result in members}
+        worst = [max((e for r in members if (e := r.worst_of(stage)) is not None), default=None) for stage in STAGES]
+        cells = ["–" if eps is None else f"{eps:.3g}" for eps in worst]
+        count = [] if one_by_one else [str(len(cases))]
+        table.add_row(*key, *count, str(sum(cases.values())), *cells, _verdicts(members))
+    console.print(table)
+    for result in results:
+        if result.verdict in ("disagree", "error"):
+            what = result.first_divergence or result.reason
+            line = Text.assemble((result.verdict, "red"), f" {result.case.id}, {result.implementation}: {what}")
+            console.print(line, soft_wrap=True)
+    gaps = Counter(r.reason for r in results if r.verdict in ("agree", "unsupported") and r.reason)
+    for reason, number in gaps.items():
+        console.print(Text(f"{number} of {len(results)}: {reason}"), soft_wrap=True)
+    console.print(Text(summary_line(results)))
+
+
+def summary(results: Sequence[Result]) -> dict[str, int]:
+    """How many results there are of each verdict."""
+    counted = Counter(result.verdict for result in results)
+    return {verdict: counted[verdict] for verdict in ("agree", "disagree", "unsupported", "error")}
+
+
+def summary_line(results: Sequence[Result]) -> str:
+    """The summary in words."""
+    cases = len({result.case.id for result in results})
+    counts = ", ".join(f"{number} {verdict}" for verdict, number in summary(results).items() if number)
+    return f"{cases} cases: {counts}"
+
+
+def _verdicts(members: Sequence[Result]) -> str:
+    colours = {"agree": "green", "unsupported": "yellow"}
+    counted = Counter(result.verdict for result in members)
+    parts = [
+        f"[{colours.get(verdict, 'red')}]{verdict if len(counted) == 1 else f'{number} {verdict}'}[/]"
+        for verdict, number in counted.items()
+    ]
+    return ", ".join(parts)
+
+
+def as_json(results: Sequence[Result], env: dict[str, Any]) -> str:
+    """The results as JSON: one object a case and implementation, with the summary and the environment."""
+    rows = []
+    for result in results:
+        first = result.first_divergence
+        worst = max(result.worst.values(), default=None)
+        rows.append(
+            {
+                "case": result.case.id,
+                "implementation": result.implementation,
+                "verdict": result.verdict,
+                "worst_eps": None if worst is None else _number(worst),
+                "first_divergence": first
+                and {
+                    "step": first.step,
+                    "stage": first.stage,
+                    "tensor": first.tensor,
+                    "index": first.index and list(first.index),
+                    "expected": _number(first.expected),
+                    "got": _number(first.got),
+                },
+                "reason": result.reason,
+            }
+        )
+    whole = {"results": rows, "summary": summary(results), "environment": env}
+    return json.dumps(whole, indent=1, allow_nan=False) + "\n"
+
+
+def _number(value: float | str) -> float | str:
+    """JSON has no word for NaN and infinity; they are written as strings."""
+    return value if isinstance(value, str) or value - value == 0 else str(value)
+
+
+def check_writable(path: Path) -> None:
+    """Raise BadInput now, before the work, if a file cannot be written there afterwards."""
+    folder = path.parent
+    if path.is_dir():
+        raise BadInput(f"--json {path}: is a folder; the name of a file is needed")
+    if not folder.is_dir():
+        raise BadInput(f"--json {path}: the folder {folder} does not exist")
+    if not os.access(folder, os.W_OK | os.X_OK) or (path.exists() and not os.access(path, os.W_OK)):
+        raise BadInput(f"--json {path}: cannot be written (permission denied)")
+
+
+def write_whole(path: Path, content: str) -> None:
+    """Put the content there in one move, so that nobody ever sees half a file. Raises BadInput where that fails."""
+    try:
+        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, delete=False) as file:
+            try:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+                os.chmod(file.name, 0o644)
+                os.replace(file.name, path)
+            except BaseException:
+                os.unlink(file.name)
+                raise
+    except OSError as error:
+        raise BadInput(f"{path}: cannot be written ({error.strerror})") from None
+
+
+def complain(message: str) -> None:
+    """One line on the error stream."""
+    print(f"twingrad: {message}", file=sys.stderr)

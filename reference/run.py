@@ -1,0 +1,279 @@
+"""Run implementations of a case side by side, step by step, and hold each against the twins."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import numpy as np
+
+from reference import data
+from reference.cases import Batch, Case, DenseBatch
+from reference.compare import (
+    STAGES,
+    Divergence,
+    Mismatch,
+    Scale,
+    Stage,
+    as_grads,
+    as_loss,
+    as_params,
+    as_state,
+    distance,
+    flat,
+    moved,
+    tolerance,
+)
+from reference.contract import BadInput, Implementation, RowGrad, Unsupported
+
+TWINS = ("numpy_impl", "torch_impl")
+"""What every implementation is held against. They are looked up by name, as a user's module is."""
+
+Verdict = Literal["agree", "disagree", "unsupported", "error"]
+
+
+@dataclass
+class Result:
+    """How one implementation did in one case.
+
+    worst: the largest error in eps by stage and tensor, over all steps. divergences: all that went over the tolerance
+    in the step in which the first did; the run ends there. steps: how many batches were trained on. reason: why it is
+    unsupported or an error, or what was not covered.
+    """
+
+    case: Case
+    implementation: str
+    verdict: Verdict = "agree"
+    reason: str = ""
+    steps: int = 0
+    worst: dict[tuple[Stage, str], float] = field(default_factory=dict)
+    divergences: list[Divergence] = field(default_factory=list)
+
+    @property
+    def first_divergence(self) -> Divergence | None:
+        """The worst divergence of the first stage that has one."""
+        order = sorted(self.divergences, key=lambda d: (STAGES.index(d.stage), -d.eps))
+        return order[0] if order else None
+
+    def worst_of(self, stage: Stage) -> float | None:
+        """The largest error of a stage in eps, None where it was not covered."""
+        return max((eps for (at, _), eps in self.worst.items() if at == stage), default=None)
+
+
+@dataclass(eq=False)
+class _Runner:
+    """An implementation at work: what it returned in this step, and which rows of its tables ever had a gradient."""
+
+    result: Result
+    trainer: Any = None
+    out: dict[Stage, Any] = field(default_factory=dict)
+    touched: dict[str, np.ndarray] = field(default_factory=dict)
+    scale: Scale = field(default_factory=Scale)
+
+    @property
+    def running(self) -> bool:
+        # without step() the parameters stay what they were, and only the first batch can be compared
+        updates = self.result.steps == 0 or hasattr(self.trainer, "step")
+        return self.result.verdict == "agree" and updates
+
+    def call(self, what: str, function: Callable[[], Any]) -> None:
+        """Call the function; where it raises, the result is an error."""
+        try:
+            function()
+        except Exception as error:
+            self.result.verdict = "error"
+            self.result.reason = f"{what} raised {_one_line(error)}"
+
+
+def load(name: str) -> Implementation:
+    """An implementation by module name, or by the path of a Python file.
+
+    Raises:
+        BadInput: there is no such module, it cannot be imported, or it has no `build`.
+    """
+    what = f"implementation {name}"
+    try:
+        if name.endswith(".py"):
+            path = Path(name).resolve()
+            if not path.is_file():
+                raise BadInput(f"{what}: there is no such file")
+            spec = importlib.util.spec_from_file_location(path.stem, path)
+            if not spec or not spec.loader:
+                raise BadInput(f"{what}: Python cannot load it")
+            module = importlib.util.module_from_spec(spec)
+            sys.modules.setdefault(path.stem, module)  # dataclasses in it look themselves up there
+            spec.loader.exec_module(module)
+        else:
+            module = importlib.import_module(name)
+    except BadInput:
+        raise
+    except ModuleNotFoundError as error:
+        missing = "there is no such module" if error.name == name else f"it needs {error.name}, which is not installed"
+        raise BadInput(f"{what}: {missing}; a module's name or the path of a .py file is needed") from None
+    except Exception as error:
+        raise BadInput(f"{what}: importing it raised {_one_line(error)}") from None
+    if not callable(getattr(module, "build", None)):
+        raise BadInput(f"{what}: has no function build(case, weights)")
+    return cast(Implementation, module)
+
+
+def hold(
+    case: Case, implementations: Mapping[str, Implementation], against: Sequence[str] = TWINS
+) -> dict[str, Result]:
+    """Train all implementations on the batches of a case, in step, and compare each with every yardstick but itself.
+
+    implementations: by name; those named in `against` are the yardsticks. Returns a result for each.
+    """
+    weights = data.weights(case)
+    runners = [_start(case, name, module, weights) for name, module in implementations.items()]
+    yardsticks = [runner for runner in runners if runner.result.implementation in against]
+    wanted = [runner for runner in runners if runner not in yardsticks] or yardsticks
+    for step, batch in enumerate(data.batches(case), start=1):
+        if not any(runner.running for runner in wanted):
+            break
+        for runner in runners:
+            _advance(runner, case, batch, step)
+        if step == 1:
+            _refuse_empty(case, yardsticks)
+        for place, runner in enumerate(runners):
+            others = [other for other in yardsticks if other is not runner and other.out]
+            if runner.out and not others:
+                runner.result.verdict, runner.result.reason = "error", f"step {step}: no twin to hold it against"
+            for other in others:
+                if runner not in yardsticks or runners.index(other) > place:
+                    _compare(runner, other, case, step, both=runner in yardsticks)
+                _compare_untouched(runner, other, weights, step)
+        for runner in runners:
+            if runner.result.divergences:
+                runner.result.verdict = "disagree"
+    for runner in runners:
+        _close(runner)
+    return {runner.result.implementation: runner.result for runner in runners}
+
+
+def _start(case: Case, name: str, module: Implementation, weights: Mapping[str, np.ndarray]) -> _Runner:
+    runner = _Runner(Result(case, name))
+    runner.touched = {table: np.zeros(case.model.shapes[table][0], bool) for table in case.model.tables}
+    result = runner.result
+    try:
+        runner.trainer = module.build(case, {key: weight.copy() for key, weight in weights.items()})
+    except Unsupported as unsupported:
+        result.verdict, result.reason = "unsupported", str(unsupported) or "no reason given"
+    except Exception as error:
+        result.verdict, result.reason = "error", f"build raised {_one_line(error)}"
+    else:
+        if not hasattr(runner.trainer, "loss_and_grads"):
+            kind = type(runner.trainer).__name__
+            result.verdict, result.reason = "error", f"build returned a {kind}, which has no loss_and_grads(batch)"
+    return runner
+
+
+def _advance(runner: _Runner, case: Case, batch: Batch, step: int) -> None:
+    """One step of one trainer; what it returns, in the one form of the comparison, is in `runner.out`."""
+    runner.out = {}
+    if not runner.running:
+        return
+    trainer, result = runner.trainer, runner.result
+    own = type(batch)(*(getattr(batch, part.name).copy() for part in fields(batch)))
+    input_shape = batch.input.shape if isinstance(batch, DenseBatch) else None
+
+    def keep(stage: Stage, form: Callable[[Any], Any], given: Any) -> None:
+        try:
+            runner.out[stage] = _copy(form(given))
+        except Mismatch as mismatch:
+            expected, got = mismatch.expected, mismatch.got
+            result.divergences.append(Divergence(step, stage, mismatch.tensor, None, expected, got, np.inf))
+
+    def loss_and_grads() -> None:
+        returned = trainer.loss_and_grads(own)
+        if not isinstance(returned, tuple) or len(returned) != 2:
+            raise TypeError(f"it returned a {type(returned).__name__}, not (loss, gradients)")
+        keep("loss", as_loss, returned[0])
+        keep("grads", lambda given: as_grads(case, given, input_shape), returned[1])
+
+    def update() -> None:
+        trainer.step()
+        if hasattr(trainer, "params"):
+            keep("params", lambda given: as_params(case, given), trainer.params())
+        if hasattr(trainer, "state"):
+            keep("state", lambda given: as_state(case, given), trainer.state())
+
+    runner.call(f"step {step}: loss_and_grads", loss_and_grads)
+    if result.verdict == "agree" and hasattr(trainer, "step"):
+        runner.call(f"step {step}: the update", update)
+    result.steps = step
+    for name in runner.touched.keys() & runner.out.get("grads", {}).keys():
+        gradient = runner.out["grads"][name]
+        if isinstance(gradient, RowGrad):
+            runner.touched[name][gradient.rows] = True
+        else:
+            runner.touched[name] |= gradient.any(axis=1)
+
+
+def _copy(value: Any) -> Any:
+    """A copy that the optimizer's update cannot change: it may work in place, in the gradients too."""
+    if isinstance(value, RowGrad):
+        return RowGrad(value.rows.copy(), value.values.copy(), value.shape)
+    return {name: _copy(part) for name, part in value.items()} if isinstance(value, dict) else np.copy(value)
+
+
+def _refuse_empty(case: Case, yardsticks: Sequence[_Runner]) -> None:
+    """A gradient that is zero or the same everywhere would let a wrong one pass."""
+    for yardstick in yardsticks:
+        for name, gradient in yardstick.out.get("grads", {}).items():
+            values = gradient.values if isinstance(gradient, RowGrad) else gradient
+            if not values.any() or (values.size > 1 and np.ptp(values) == 0):
+                raise BadInput(f"case {case.id}: the gradient of {name} is the same everywhere and so proves nothing")
+
+
+def _compare(runner: _Runner, other: _Runner, case: Case, step: int, both: bool) -> None:
+    """Hold what the runner returned against the other; of two yardsticks, each against the other at once."""
+    for stage in STAGES:
+        if stage not in runner.out or stage not in other.out:
+            continue
+        got = dict(flat(stage, runner.out[stage]))
+        bound = tolerance(case, stage, step)
+        for name, expected in flat(stage, other.out[stage]):
+            if name not in got:
+                continue
+            largest = other.scale.of(f"{stage} {name}", expected)
+            eps, index, wanted, found = distance(expected, got[name], largest, case.eps)
+            pairs = ((runner, wanted, found), (other, found, wanted)) if both else ((runner, wanted, found),)
+            for held, its_wanted, its_found in pairs:
+                result = held.result
+                result.worst[stage, name] = max(eps, result.worst.get((stage, name), 0.0))
+                if not eps <= bound:
+                    result.divergences.append(Divergence(step, stage, name, index, its_wanted, its_found, eps))
+
+
+def _compare_untouched(runner: _Runner, other: _Runner, weights: Mapping[str, np.ndarray], step: int) -> None:
+    """Rows that had no gradient and that the yardstick left bit for bit alone must be left alone bit for bit."""
+    for name in runner.touched if "params" in runner.out and "params" in other.out else ():
+        initial, got, expected = weights[name], runner.out["params"][name], other.out["params"][name]
+        for row in moved(initial, ~other.touched[name], got):
+            if not moved(initial[[row]], np.ones(1, bool), expected[[row]]).size:
+                column = int(np.argmax(got[row] != initial[row]))
+                was, now = float(initial[row, column]), float(got[row, column])
+                runner.result.divergences.append(Divergence(step, "params", name, (int(row), column), was, now, np.inf))
+                break
+
+
+def _close(runner: _Runner) -> None:
+    result = runner.result
+    if result.verdict != "agree":
+        return
+    if not result.worst:
+        result.verdict, result.reason = "error", "nothing was compared"
+    kinds = {name.split(".")[0] for stage, name in result.worst if stage == "state"}
+    missing = [] if result.worst_of("params") is not None else ["params"]
+    missing += [f"state {kind}" for kind in result.case.optimizer.state if kind not in kinds]
+    result.reason = f"not covered: {', '.join(missing)}" if missing else result.reason
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())

@@ -1,0 +1,88 @@
+"""One catalogue, one run a case: the tests of losses, gradients, updates, ... each look at their part of it."""
+
+from __future__ import annotations
+
+import functools
+import os
+
+import jaxtyping
+import pytest
+import threadpoolctl
+
+jaxtyping.install_import_hook(["numpy_impl", "torch_impl"], "beartype.beartype")
+
+from reference import text  # noqa: E402
+from reference.catalogue import catalogue  # noqa: E402
+from reference.contract import BadInput  # noqa: E402
+from reference.run import TWINS, Result, hold, load  # noqa: E402
+
+NOTHING_COVERED = 5
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("twingrad")
+    group.addoption("--candidate", metavar="MODULE|FILE.py", help="hold this implementation against both twins")
+    group.addoption("--text", metavar="FILE", default=text.TOPICS, help="a UTF-8 text for the text cases")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    threadpoolctl.threadpool_limits(1)
+    try:
+        config.stash[CASES] = {case.id: case for case in catalogue(config.getoption("--text"))}
+        names = dict.fromkeys((*TWINS, config.getoption("--candidate") or TWINS[0]))
+        implementations = {name: load(name) for name in names}
+    except BadInput as bad:
+        raise pytest.UsageError(str(bad)) from None
+    config.stash[RUN] = functools.cache(lambda case: hold(config.stash[CASES][case], implementations))
+
+
+CASES = pytest.StashKey[dict]()
+RUN = pytest.StashKey[object]()
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test that takes `held` looks at every case in turn, as the twins (or the candidate) did it."""
+    if "held" not in metafunc.fixturenames:
+        return
+    candidate = metafunc.config.getoption("--candidate")
+    wanted = metafunc.definition.get_closest_marker("cases")
+    metafunc.parametrize(
+        "held",
+        [
+            pytest.param((case.id, name), id=f"{case.id}-{name}", marks=pytest.mark.xdist_group(case.id))
+            for case in metafunc.config.stash[CASES].values()
+            for name in ([candidate] if candidate else TWINS)
+            if not wanted or wanted.args[0](case)
+        ],
+        indirect=True,
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With a candidate, only what concerns it is run."""
+    if config.getoption("--candidate"):
+        kept = [item for item in items if "held" in getattr(item, "fixturenames", ())]
+        config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+        items[:] = kept
+
+
+@pytest.fixture
+def held(request: pytest.FixtureRequest) -> Result:
+    case, name = request.param
+    result = request.config.stash[RUN](case)[name]
+    if result.verdict == "unsupported":
+        pytest.skip(f"{name} does not do it: {result.reason}")
+    return result
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if config.getoption("--candidate") and not terminalreporter.stats.get("passed"):
+        terminalreporter.write_line("the candidate covered nothing")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """A candidate that covers no case has not passed."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if session.config.getoption("--candidate") and exitstatus == 0 and "PYTEST_XDIST_WORKER" not in os.environ:
+        session.exitstatus = 0 if reporter.stats.get("passed") else NOTHING_COVERED

@@ -1,0 +1,16 @@
+"""The dense gradients: those of layers, and of tables that are asked for as (V, D) arrays."""
+
+import pytest
+from agreement import assert_agrees
+
+from reference.cases import Case
+from reference.run import Result
+
+
+def dense(case: Case) -> set[str]:
+    return (case.model.shapes.keys() | ({"input"} if case.model.gradient_of_input else set())) - set(case.row_tables)
+
+
+@pytest.mark.cases(dense)
+def test_gradients_agree(held: Result) -> None:
+    assert_agrees(held, "grads", dense(held.case))

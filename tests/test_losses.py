@@ -1,0 +1,9 @@
+"""The loss of every batch."""
+
+from agreement import assert_agrees
+
+from reference.run import Result
+
+
+def test_losses_agree(held: Result) -> None:
+    assert_agrees(held, "loss")

@@ -1,0 +1,11 @@
+"""The optimizer's state after every step."""
+
+import pytest
+from agreement import assert_agrees
+
+from reference.run import Result
+
+
+@pytest.mark.cases(lambda case: case.optimizer.state)
+def test_states_agree(held: Result) -> None:
+    assert_agrees(held, "state")

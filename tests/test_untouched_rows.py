@@ -1,0 +1,63 @@
+"""Rows that were not looked up have no gradient, stay bit for bit what they were, and cost nothing."""
+
+import tracemalloc
+
+import numpy as np
+import pytest
+
+from reference import data
+from reference.cases import SGD, Adam, BagBatch, Case, Classifier, Drawn, LookupBatch, PairBatch
+from reference.catalogue import catalogue
+from reference.run import TWINS, load
+
+WITH_TABLES = [case for case in catalogue() if case.model.tables and case.steps <= 20]
+
+
+def looked_up(batch: LookupBatch | BagBatch | PairBatch) -> np.ndarray:
+    return np.unique(batch.centers if isinstance(batch, PairBatch) else batch.ids)
+
+
+@pytest.mark.parametrize("name", TWINS)
+@pytest.mark.parametrize("case", WITH_TABLES, ids=lambda case: case.id)
+def test_untouched_rows_stay(case: Case, name: str) -> None:
+    initial, table = data.weights(case), case.model.tables[0]
+    trainer = load(name).build(case, {key: value.copy() for key, value in initial.items()})
+    ever: set[int] = set()
+    for batch in data.batches(case):
+        _, grads = trainer.loss_and_grads(batch)
+        trainer.step()
+        now = set(looked_up(batch).tolist())
+        ever |= now
+        if case.sparse:
+            gradient = grads[table]
+            rows = gradient.rows if name == "numpy_impl" else gradient.coalesce().indices()[0].numpy()
+            assert set(rows.tolist()) == now
+        else:
+            nonzero = np.flatnonzero(np.asarray(grads[table]).any(axis=1))
+            assert set(nonzero.tolist()) <= now
+    others = np.setdiff1d(np.arange(case.model.num_embeddings), sorted(ever))
+    after = np.asarray(trainer.params()[table])
+    assert after[others].tobytes() == initial[table][others].tobytes()
+    assert (after[sorted(ever)] != initial[table][sorted(ever)]).any(axis=1).all()
+
+
+def test_some_cases_leave_rows_untouched() -> None:
+    """Or the test above would say nothing."""
+    used = [case for case in WITH_TABLES if isinstance(case.data, Drawn) and case.data.used]
+    assert {type(case.optimizer) for case in used} == {SGD, Adam}
+
+
+def test_sgd_on_rows_builds_nothing_of_the_tables_size() -> None:
+    V, D = 200_000, 32
+    case = Case("large", Classifier(V, D, 16, 4), SGD(lr=0.1), Drawn((32, 16)), sparse=True, steps=2)
+    weights = data.weights(case)
+    first, second = data.batches(case)
+    trainer = load("numpy_impl").build(case, weights)
+    trainer.loss_and_grads(first)
+    trainer.step()
+    tracemalloc.start()
+    trainer.loss_and_grads(second)
+    trainer.step()
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < V * D * 8 / 20, f"{peak / 1e6:.1f} MB for a table of {V * D * 8 / 1e6:.0f} MB"

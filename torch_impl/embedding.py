@@ -1,0 +1,20 @@
+"""The embedding lookup. The bag that averages it is `nn.EmbeddingBag`."""
+
+from __future__ import annotations
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from reference import cases
+
+
+class Embedding(nn.Module):
+    """A lookup alone, under a given upstream gradient."""
+
+    def __init__(self, model: cases.Embedding, sparse: bool) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(model.num_embeddings, model.embedding_dim, sparse=sparse)
+
+    def forward(self, batch: cases.LookupBatch) -> Float[Tensor, ""]:
+        output = self.embedding(batch.ids)
+        return (output * batch.upstream).sum()

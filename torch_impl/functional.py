@@ -1,0 +1,5 @@
+"""What stands between the layers and after them: activations and losses, all of them PyTorch's own."""
+
+from torch.nn.functional import cross_entropy, log_softmax, relu
+
+__all__ = ["cross_entropy", "log_softmax", "relu"]

@@ -1,0 +1,63 @@
+"""The PyTorch twin as the contract wants it: the one place where NumPy's arrays and PyTorch's tensors meet."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, fields
+
+import torch
+
+from reference import cases, validate
+from reference.contract import Grads, Params, State, Unsupported
+from torch_impl import classifier, embedding, linear, optimizers, skipgram
+
+MODELS = {
+    cases.Embedding: embedding.Embedding,
+    cases.Linear: linear.Linear,
+    cases.Classifier: classifier.Classifier,
+    cases.SkipGram: skipgram.SkipGram,
+}
+OPTIMIZERS = {cases.SGD: optimizers.SGD, cases.Adam: optimizers.Adam}
+
+
+class Trainer:
+    """A module, its parameters, and the optimizer that changes them."""
+
+    def __init__(self, case: cases.Case, weights: Params) -> None:
+        self.case = case
+        self.model = MODELS[type(case.model)](case.model, case.sparse).to(getattr(torch, case.dtype))
+        self.model.load_state_dict({name: torch.tensor(weight) for name, weight in weights.items()})
+        self.optimizer = OPTIMIZERS[type(case.optimizer)](self.model.parameters(), **asdict(case.optimizer))
+
+    def loss_and_grads(self, batch: cases.Batch) -> tuple[float, Grads]:
+        validate.check_batch(self.case, batch)
+        tensors = type(batch)(*(torch.tensor(getattr(batch, field.name)) for field in fields(batch)))
+        if isinstance(batch, cases.DenseBatch):
+            tensors.input.requires_grad_()
+        self.optimizer.zero_grad()
+        loss = self.model(tensors)
+        loss.backward()
+        grads = {name: parameter.grad for name, parameter in self.model.named_parameters()}
+        if isinstance(batch, cases.DenseBatch):
+            grads["input"] = tensors.input.grad
+        return loss.item(), grads
+
+    def step(self) -> None:
+        self.optimizer.step()
+
+    def params(self) -> Params:
+        return {name: parameter.detach() for name, parameter in self.model.named_parameters()}
+
+    def state(self) -> State:
+        state: State = {}
+        for name, parameter in self.model.named_parameters():
+            for kind, value in self.optimizer.state[parameter].items():
+                state.setdefault(kind, {})[name] = value
+        return state
+
+
+def build(case: cases.Case, weights: Params) -> Trainer:
+    """A trainer of the case in PyTorch. Raises Unsupported for row gradients under Adam, BadInput for wrong weights."""
+    if case.sparse and isinstance(case.optimizer, cases.Adam):
+        raise Unsupported("Adam takes dense gradients only; use SGD for row gradients")
+    validate.check_weights(case, weights)
+    return Trainer(case, weights)
