@@ -231,7 +231,8 @@ class Case:
     """Everything that an implementation is held to: a model, an optimizer, data, and how to compute.
 
     name: what is special about it. sparse: the gradients of `model.tables` are asked for as rows. dtype: of the
-    parameters, and so of all that is computed from them. steps: how many batches are trained on.
+    parameters, and so of all that is computed from them. steps: how many batches are trained on. gain: the initial
+    weights are so many times larger than usual, so that a softmax saturates.
     """
 
     name: str
@@ -242,6 +243,7 @@ class Case:
     sparse: bool = False
     dtype: Literal["float64", "float32"] = "float64"
     seed: int = 0
+    gain: float = 1.0
 
     @cached_property
     def id(self) -> str:

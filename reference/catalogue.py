@@ -70,6 +70,8 @@ def _skipgrams() -> list[Case]:
         Case("primes", SkipGram(101, 13), SGD(), Drawn((17,), used=97), steps=5),
         Case("sum", SkipGram(23, 8, "sum"), SGD(), Drawn((12,)), steps=5),
         Case("zipf", SkipGram(1009, 33), SGD(), Drawn((32,), zipf=True), steps=5),
+        # probabilities down to 1e-60: log(softmax) is -inf in float32, log_softmax is not
+        Case("saturated", SkipGram(13, 8), SGD(), Drawn((9,)), gain=6),
     ]
     return [
         replace(whole, sparse=True),

@@ -67,7 +67,7 @@ def weights(case: Case) -> Params:
     for name, shape in case.model.shapes.items():
         if name.endswith(".weight"):
             bound = 1.0 if name in ("embedding.weight", "center.weight", "context.weight") else shape[-1] ** -0.5
-        drawn[name] = stream.signed(shape, bound).astype(case.dtype)
+        drawn[name] = stream.signed(shape, case.gain * bound).astype(case.dtype)
     return drawn
 
 

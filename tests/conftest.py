@@ -5,16 +5,13 @@ from __future__ import annotations
 import functools
 import os
 
-import jaxtyping
 import pytest
 import threadpoolctl
 
-jaxtyping.install_import_hook(["numpy_impl", "torch_impl"], "beartype.beartype")
-
-from reference import text  # noqa: E402
-from reference.catalogue import catalogue  # noqa: E402
-from reference.contract import BadInput  # noqa: E402
-from reference.run import TWINS, Result, hold, load  # noqa: E402
+from reference import text
+from reference.catalogue import catalogue
+from reference.contract import BadInput
+from reference.run import TWINS, Result, hold, load
 
 NOTHING_COVERED = 5
 
@@ -26,13 +23,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    threadpoolctl.threadpool_limits(1)
     try:
         config.stash[CASES] = {case.id: case for case in catalogue(config.getoption("--text"))}
         names = dict.fromkeys((*TWINS, config.getoption("--candidate") or TWINS[0]))
         implementations = {name: load(name) for name in names}
     except BadInput as bad:
         raise pytest.UsageError(str(bad)) from None
+    threadpoolctl.threadpool_limits(1)  # of the libraries that are loaded by now: after the implementations
     config.stash[RUN] = functools.cache(lambda case: hold(config.stash[CASES][case], implementations))
 
 
@@ -52,7 +49,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             pytest.param((case.id, name), id=f"{case.id}-{name}", marks=pytest.mark.xdist_group(case.id))
             for case in metafunc.config.stash[CASES].values()
             for name in ([candidate] if candidate else TWINS)
-            if not wanted or wanted.args[0](case)
+            if not wanted or wanted.kwargs["where"](case)
         ],
         indirect=True,
     )

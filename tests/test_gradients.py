@@ -11,6 +11,6 @@ def dense(case: Case) -> set[str]:
     return (case.model.shapes.keys() | ({"input"} if case.model.gradient_of_input else set())) - set(case.row_tables)
 
 
-@pytest.mark.cases(dense)
+@pytest.mark.cases(where=dense)
 def test_gradients_agree(held: Result) -> None:
     assert_agrees(held, "grads", dense(held.case))

@@ -6,6 +6,6 @@ from agreement import assert_agrees
 from reference.run import Result
 
 
-@pytest.mark.cases(lambda case: case.row_tables)
+@pytest.mark.cases(where=lambda case: case.row_tables)
 def test_row_gradients_agree(held: Result) -> None:
     assert_agrees(held, "grads", set(held.case.row_tables))

@@ -6,6 +6,6 @@ from agreement import assert_agrees
 from reference.run import Result
 
 
-@pytest.mark.cases(lambda case: case.optimizer.state)
+@pytest.mark.cases(where=lambda case: case.optimizer.state)
 def test_states_agree(held: Result) -> None:
     assert_agrees(held, "state")

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict, fields
 
 import torch
+from torch import Tensor
 
 from reference import cases, validate
-from reference.contract import Grads, Params, State, Unsupported
+from reference.contract import Params, Unsupported
 from torch_impl import classifier, embedding, linear, optimizers, skipgram
 
 MODELS = {
@@ -28,7 +29,7 @@ class Trainer:
         self.model.load_state_dict({name: torch.tensor(weight) for name, weight in weights.items()})
         self.optimizer = OPTIMIZERS[type(case.optimizer)](self.model.parameters(), **asdict(case.optimizer))
 
-    def loss_and_grads(self, batch: cases.Batch) -> tuple[float, Grads]:
+    def loss_and_grads(self, batch: cases.Batch) -> tuple[float, dict[str, Tensor]]:
         validate.check_batch(self.case, batch)
         tensors = type(batch)(*(torch.tensor(getattr(batch, field.name)) for field in fields(batch)))
         if isinstance(batch, cases.DenseBatch):
@@ -44,11 +45,11 @@ class Trainer:
     def step(self) -> None:
         self.optimizer.step()
 
-    def params(self) -> Params:
+    def params(self) -> dict[str, Tensor]:
         return {name: parameter.detach() for name, parameter in self.model.named_parameters()}
 
-    def state(self) -> State:
-        state: State = {}
+    def state(self) -> dict[str, dict[str, Tensor]]:
+        state: dict[str, dict[str, Tensor]] = {}
         for name, parameter in self.model.named_parameters():
             for kind, value in self.optimizer.state[parameter].items():
                 state.setdefault(kind, {})[name] = value

@@ -1,0 +1,343 @@
+"""Bad input: one line that says what was given, where, and what is allowed; never a traceback or half a file."""
+
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from reference import data, validate
+from reference.cases import BagBatch, Batch, Case, DenseBatch, LookupBatch, PairBatch
+from reference.catalogue import catalogue
+from reference.cli import main
+from reference.contract import BadInput, Params
+from reference.run import TWINS, load
+
+CASES = {case.id: case for case in catalogue()}
+ONE = "classifier-one-sgd-dense-f64"
+
+# --- batches ---------------------------------------------------------------------------------------------------------
+
+LOOKUP, DENSE = CASES["embedding-small-sgd-rows-f64"], CASES["linear-small-sgd-dense-f64"]  # 10 rows of 5; 5 to 3
+BAGS, PAIRS = CASES["classifier-dialogue-sgd-dense-f64"], CASES["skipgram-pairs-sgd-dense-f64"]  # 10 rows, 2 classes; 7
+ids, labels, up = np.arange(8).reshape(4, 2), np.array([0, 1, 0, 1]), np.ones((4, 2, 5))
+words, rows, up3 = np.arange(7), np.ones((4, 5)), np.ones((4, 3))
+
+
+def with_(array: np.ndarray, value: float, *index: int) -> np.ndarray:
+    array = array.copy()
+    array[index] = value
+    return array
+
+
+BATCHES = {
+    "lookup of -1": (LOOKUP, LookupBatch(with_(ids, -1, 2, 1), up), "ids: -1 at [2, 1]", "0 to 9"),
+    "lookup of V": (LOOKUP, LookupBatch(with_(ids, 10, 0, 1), up), "ids: 10 at [0, 1]", "0 to 9"),
+    "lookup by float": (LOOKUP, LookupBatch(ids.astype(float), up), "ids: are float64", "integers"),
+    "lookup by bool": (LOOKUP, LookupBatch(ids > 0, up), "ids: are bool", "integers"),
+    "lookup by list": (LOOKUP, LookupBatch(ids.tolist(), up), "ids: are list", "an array of integers"),
+    "lookup of nothing": (LOOKUP, LookupBatch(ids[:0], up[:0]), "ids: are empty, shape (0, 2)", "at least one"),
+    "upstream NaN": (LOOKUP, LookupBatch(ids, with_(up, np.nan, 3, 1, 4)), "upstream: nan at [3, 1, 4]", "finite"),
+    "upstream of another shape": (LOOKUP, LookupBatch(ids, up[0]), "upstream: has the shape (2, 5)", "(4, 2, 5)"),
+    "upstream in float32": (LOOKUP, LookupBatch(ids, up.astype("f")), "upstream: is float32", "float64"),
+    "upstream of none": (LOOKUP, LookupBatch(ids, None), "upstream: is NoneType", "an array of float64"),
+    "input infinite": (DENSE, DenseBatch(with_(rows, -np.inf, 1, 2), up3), "input: -inf at [1, 2]", "finite"),
+    "input of none": (DENSE, DenseBatch(None, up3), "input: is NoneType", "an array of float64"),
+    "input by list": (DENSE, DenseBatch(rows.tolist(), up3), "input: is list", "an array of float64"),
+    "input empty": (DENSE, DenseBatch(rows[:0], up3[:0]), "input: are empty, shape (0, 5)", "at least one"),
+    "input of no rank": (DENSE, DenseBatch(np.array(1.0), up3), "input: has the shape ()", "5"),
+    "input of rank 1": (DENSE, DenseBatch(rows[0], up3), "input: has the shape (5,)", "(5, 5)"),
+    "input too wide": (DENSE, DenseBatch(np.ones((4, 6)), up3), "input: has the shape (4, 6)", "(4, 5)"),
+    "input of integers": (DENSE, DenseBatch(rows.astype(int), up3), "input: is int64", "float64"),
+    "input longer than upstream": (DENSE, DenseBatch(rows, up3[:3]), "upstream: has the shape (3, 3)", "(4, 3)"),
+    "bag with -1": (BAGS, BagBatch(with_(ids, -1, 3, 0), labels), "ids: -1 at [3, 0]", "0 to 9"),
+    "bag with V": (BAGS, BagBatch(with_(ids, 10, 3, 0), labels), "ids: 10 at [3, 0]", "0 to 9"),
+    "bags by float": (BAGS, BagBatch(ids.astype("f"), labels), "ids: are float32", "integers"),
+    "bags of rank 1": (BAGS, BagBatch(ids[0], labels[:2]), "ids: have 1 dimensions, shape (2,)", "2"),
+    "bags of rank 3": (BAGS, BagBatch(ids[None], labels), "ids: have 3 dimensions, shape (1, 4, 2)", "2"),
+    "no bags": (BAGS, BagBatch(ids[:0], labels[:0]), "ids: are empty, shape (0, 2)", "at least one"),
+    "empty bags": (BAGS, BagBatch(ids[:, :0], labels), "ids: are empty, shape (4, 0)", "at least one"),
+    "label C": (BAGS, BagBatch(ids, with_(labels, 2, 1)), "labels: 2 at [1]", "0 to 1"),
+    "label -1": (BAGS, BagBatch(ids, with_(labels, -1, 3)), "labels: -1 at [3]", "0 to 1"),
+    "labels by float": (BAGS, BagBatch(ids, labels / 1), "labels: are float64", "integers"),
+    "labels one-hot": (
+        BAGS,
+        BagBatch(ids, np.eye(2, dtype=int)[labels]),
+        "labels: have 2 dimensions, shape (4, 2)",
+        "1",
+    ),
+    "a label too few": (BAGS, BagBatch(ids, labels[:3]), "labels: are 3", "4 ids"),
+    "centre -1": (PAIRS, PairBatch(with_(words, -1, 5), words), "centers: -1 at [5]", "0 to 6"),
+    "centre V": (PAIRS, PairBatch(with_(words, 7, 5), words), "centers: 7 at [5]", "0 to 6"),
+    "context V": (PAIRS, PairBatch(words, with_(words, 7, 0)), "contexts: 7 at [0]", "0 to 6"),
+    "contexts by float": (PAIRS, PairBatch(words, words / 1), "contexts: are float64", "integers"),
+    "a context too few": (PAIRS, PairBatch(words, words[1:]), "contexts: are 6", "7 centers"),
+    "contexts by centre": (PAIRS, PairBatch(words, words[:, None]), "contexts: have 2 dimensions, shape (7, 1)", "1"),
+    "no pairs": (PAIRS, PairBatch(words[:0], words[:0]), "centers: are empty, shape (0,)", "at least one"),
+    "pairs for a classifier": (BAGS, PairBatch(words, words), "batch: is a PairBatch", "BagBatch"),
+    "bags for a skip-gram": (PAIRS, BagBatch(ids, labels), "batch: is a BagBatch", "PairBatch"),
+    "a lookup for a layer": (DENSE, LookupBatch(ids, up), "batch: is a LookupBatch", "DenseBatch"),
+    "a layer's for a lookup": (LOOKUP, DenseBatch(rows, up3), "batch: is a DenseBatch", "LookupBatch"),
+    "a tuple": (BAGS, (ids, labels), "batch: is a tuple", "BagBatch"),
+    "None": (BAGS, None, "batch: is a NoneType", "BagBatch"),
+}
+
+
+def trained_on(name: str) -> Callable[[Case, Batch], object]:
+    return lambda case, batch: load(name).build(case, data.weights(case)).loss_and_grads(batch)
+
+
+@pytest.mark.parametrize("judge", [validate.check_batch, *map(trained_on, TWINS)], ids=["validator", *TWINS])
+@pytest.mark.parametrize(("case", "batch", "given", "allowed"), BATCHES.values(), ids=BATCHES)
+def test_batch(judge: Callable, case: Case, batch: Batch, given: str, allowed: str) -> None:
+    refused(judge, case, batch, given, allowed)
+
+
+def refused(judge: Callable, case: Case, what: object, given: str, allowed: str) -> None:
+    with pytest.raises(BadInput) as caught:
+        judge(case, what)
+    before, _, after = str(caught.value).partition(given)
+    assert before == ""
+    assert allowed in after
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("dtype", ["int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"])
+def test_integers_that_the_validator_lets_pass_are_those_that_both_twins_take(dtype: str) -> None:
+    batch = BagBatch(ids.astype(dtype), labels.astype(dtype))
+    judges = [validate.check_batch, *map(trained_on, TWINS)]
+    try:
+        validate.check_batch(BAGS, batch)
+    except BadInput:
+        for judge in judges:
+            refused(judge, BAGS, batch, f"ids: are {dtype}", "integers")
+    else:
+        for judge in judges:
+            judge(BAGS, batch)
+
+
+# --- weights ---------------------------------------------------------------------------------------------------------
+
+
+def instead(name: str, change: Callable[[np.ndarray], object]) -> Callable[[Params], Params]:
+    return lambda weights: weights | {name: change(weights[name])}
+
+
+WEIGHTS = {
+    "NaN": (instead("fc1.weight", lambda w: with_(w, np.nan, 2, 1)), "weights: fc1.weight: nan at [2, 1]", "finite"),
+    "infinite": (instead("fc2.bias", lambda w: with_(w, np.inf, 1)), "weights: fc2.bias: inf at [1]", "finite"),
+    "transposed": (
+        instead("embedding.weight", np.transpose),
+        "weights: embedding.weight: has the shape (5, 10)",
+        "(10, 5)",
+    ),
+    "float32": (instead("fc1.bias", lambda w: w.astype("f")), "weights: fc1.bias: is float32", "float64"),
+    "integers": (instead("fc1.bias", lambda w: w.astype(int)), "weights: fc1.bias: is int64", "float64"),
+    "list": (instead("fc1.bias", list), "weights: fc1.bias: is list", "an array of float64"),
+    "name missing": (
+        lambda weights: {name: w for name, w in weights.items() if name != "fc2.bias"},
+        "weights: have the names ['embedding.weight', 'fc1.bias', 'fc1.weight', 'fc2.weight']",
+        "'fc2.bias'",
+    ),
+    "name unknown": (
+        lambda weights: weights | {"fc3.bias": weights["fc2.bias"]},
+        "weights: have the names",
+        "fc2.bias",
+    ),
+    "none": (lambda weights: {}, "weights: have the names []", "embedding.weight"),
+}
+
+
+@pytest.mark.parametrize(
+    "judge", [validate.check_weights, *(load(name).build for name in TWINS)], ids=["validator", *TWINS]
+)
+@pytest.mark.parametrize(("change", "given", "allowed"), WEIGHTS.values(), ids=WEIGHTS)
+def test_weights(judge: Callable, change: Callable[[Params], Params], given: str, allowed: str) -> None:
+    refused(judge, BAGS, change(data.weights(BAGS)), given, allowed)
+
+
+# --- the command -----------------------------------------------------------------------------------------------------
+
+TRAINER = """
+import numpy_impl
+
+class Trainer:
+    def __init__(self, case, weights):
+        self.twin = numpy_impl.build(case, weights)
+        self.step, self.params = self.twin.step, self.twin.params
+    def loss_and_grads(self, batch):
+        loss, grads = self.twin.loss_and_grads(batch)
+        {}
+
+def build(case, weights):
+    return Trainer(case, weights)
+"""
+BUILD = "def build(case, weights): {}\n"
+
+FILES = {
+    "out.json": b"before",
+    "empty.txt": b"",
+    "binary.txt": b"two words\0",
+    "latin1.txt": "café au lait".encode("latin-1"),
+    "blank.txt": b" \n\n -- \n",
+    "word.txt": b"word, Word!\n\nword\n",
+    "apart.txt": b"one\n\ntwo\n\nthree\n",
+    "no_build.py": b"x = 1\n",
+    "build_is_a_number.py": b"build = 1\n",
+    "syntax.py": b"def build(case, weights:\n",
+    "needs.py": b"import not_installed_anywhere\n",
+    "raises.py": b"raise RuntimeError('two\\nlines')\n",
+    "exits.py": b"import sys\nsys.exit(0)\n",
+    "binary.py": b"\xff\0\xfe",
+    "folder/inside": b"",
+    "folder.py/inside": b"",
+}
+
+
+@dataclass
+class Ended:
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name, content in FILES.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(content)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    return tmp_path
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture
+def verify(capsys: pytest.CaptureFixture) -> Callable[..., Ended]:
+    def run(*arguments: str) -> Ended:
+        try:
+            code = main(["verify", *arguments])
+        except SystemExit as exit:
+            code = exit.code
+        return Ended(code, *capsys.readouterr())
+
+    return run
+
+
+REFUSED = {
+    "text missing": ("--text missing.txt", "--text missing.txt: cannot be read (No such file"),
+    "text a folder": ("--text folder", "--text folder: cannot be read (Is a directory"),
+    "text without a name": ("--text=", "--text"),
+    "text empty": ("--text empty.txt", "--text empty.txt: is empty; a text of at least two different words"),
+    "text binary": ("--text binary.txt", "--text binary.txt: is binary (a NUL byte at offset 9)"),
+    "text not UTF-8": ("--text latin1.txt", "--text latin1.txt: is not UTF-8 (byte 0xe9 at offset 3)"),
+    "text of no word": ("--text blank.txt", "--text blank.txt: has 0 different words; at least two"),
+    "text of one word": ("--text word.txt", "--text word.txt: has 1 different word"),
+    "text of lone words": ("--text apart.txt", "--text apart.txt: no paragraph has two words side by side"),
+    "unknown module": ("--candidate no_such_module", "implementation no_such_module: there is no such module"),
+    "unknown part of a module": ("--candidate json.nothing", "implementation json.nothing: there is no such module"),
+    "unknown package": ("--candidate nowhere.nothing", "implementation nowhere.nothing: there is no such module"),
+    "no module": ("--candidate=", "implementation"),
+    "relative module": ("--candidate .mine", "implementation .mine"),
+    "module without build": ("--candidate json", "implementation json: has no function build(case, weights)"),
+    "file missing": ("--candidate missing.py", "implementation missing.py: there is no such file"),
+    "folder named .py": ("--candidate folder.py", "implementation folder.py: there is no such file"),
+    "file without build": ("--candidate no_build.py", "no_build.py: has no function build(case, weights)"),
+    "build not a function": ("--candidate build_is_a_number.py", "has no function build(case, weights)"),
+    "syntax error": ("--candidate syntax.py", "syntax.py: importing it raised SyntaxError"),
+    "binary file": ("--candidate binary.py", "binary.py: importing it raised"),
+    "import that raises": ("--candidate raises.py", "raises.py: importing it raised RuntimeError: two lines"),
+    "import that exits": ("--candidate exits.py", "exits.py: importing it raised SystemExit"),
+    "import not installed": (
+        "--candidate needs.py",
+        "needs.py: it needs not_installed_anywhere, which is not installed",
+    ),
+    "json in no folder": ("--json nowhere/out.json", "--json nowhere/out.json: the folder nowhere does not exist"),
+    "json below a file": ("--json word.txt/out.json", "--json word.txt/out.json: the folder word.txt does not exist"),
+    "json a folder": ("--json folder", "--json folder: is a folder"),
+    "unknown option": ("--bogus", "--bogus"),
+    "option without its value": ("--json", "--json"),
+    "second pattern": ("linear", "linear"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "message"), REFUSED.values(), ids=REFUSED)
+def test_refused_with_one_line(folder: Path, verify: Callable, arguments: str, message: str) -> None:
+    first = [] if "--json" in arguments else ["--json", "out.json"]
+    ended = verify(*first, ONE, *arguments.split())
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err.startswith("twingrad: ")
+    assert message in ended.err
+    assert ended.err.count("\n") == 1
+    assert contents(folder) == FILES
+
+
+@pytest.mark.parametrize("pattern", ["no-such-case", "embedding-dialogue", "*nothing*"])
+def test_unknown_case(folder: Path, verify: Callable, pattern: str) -> None:
+    ended = verify(pattern, "--json", "out.json")
+    allowed = f"`twingrad verify --list` names all {len(CASES)}"
+    assert ended == Ended(2, "", f"twingrad: no case matches {pattern!r}; {allowed}\n")
+    assert contents(folder) == FILES
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with a name on this system")
+def test_json_is_not_put_in_place_of_a_device(folder: Path, verify: Callable) -> None:
+    """Or `--json /dev/null`, as root, would do away with it."""
+    os.mkfifo("pipe")
+    ended = verify(ONE, "--json", "pipe")
+    assert Path("pipe").is_fifo()
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err.startswith("twingrad: --json pipe: ")
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write anywhere")
+def test_json_without_permission(folder: Path, verify: Callable) -> None:
+    Path("folder").chmod(0o500)
+    ended = verify(ONE, "--json", "folder/out.json")
+    assert ended == Ended(2, "", "twingrad: --json folder/out.json: cannot be written (permission denied)\n")
+
+
+FAILING = {
+    "build raises": (BUILD.format("raise OSError('no\\ndisk')"), "error", "build raised OSError: no disk"),
+    "build exits": (BUILD.format("raise SystemExit(0)"), "error", "build raised SystemExit: 0"),
+    "build returns None": (BUILD.format("return None"), "error", "build returned a NoneType"),
+    "build takes nothing": ("def build(): pass\n", "error", "build raised TypeError: build() takes 0 positional"),
+    "batch raises": (TRAINER.format("return 1 / 0"), "error", "step 1: loss_and_grads raised ZeroDivisionError"),
+    "batch exits": (TRAINER.format("raise SystemExit(0)"), "error", "step 1: loss_and_grads raised SystemExit"),
+    "returns None": (TRAINER.format("return None"), "error", "returned a NoneType, not (loss, gradients)"),
+    "returns the loss alone": (TRAINER.format("return loss"), "error", "returned a float, not (loss, gradients)"),
+    "no gradients": (TRAINER.format("return loss, None"), "disagree", "expected a dict with ['embedding.weight'"),
+    "wrong shape": (
+        TRAINER.format("return loss, grads | {'fc1.weight': grads['fc1.weight'].T}"),
+        "disagree",
+        "step 1, grads, fc1.weight: expected float64 of shape (3, 1), got float64 of shape (1, 3)",
+    ),
+    "wrong name": (
+        TRAINER.format("return loss, {name.replace('.', '_'): grad for name, grad in grads.items()}"),
+        "disagree",
+        "got a dict with ['embedding_weight', 'fc1_bias'",
+    ),
+    "step raises": (
+        TRAINER.format("self.step = lambda: {}['key']; return loss, grads").replace("{{}}", "{}"),
+        "error",
+        "step 1: the update raised KeyError: 'key'",
+    ),
+}
+
+
+@pytest.mark.parametrize(("source", "verdict", "message"), FAILING.values(), ids=FAILING)
+def test_candidate_that_runs_and_fails(folder: Path, verify: Callable, source: str, verdict: str, message: str) -> None:
+    Path("failing.py").write_text(source)
+    ended = verify(ONE, "--candidate", "failing.py", "--json", "out.json")
+    assert (ended.code, ended.err) == (1, "")
+    told = [line for line in ended.out.splitlines() if line.startswith(f"{verdict} {ONE}, failing.py: ")]
+    assert len(told) == 1
+    assert message in told[0]
+    assert "Traceback" not in ended.out
+    assert contents(folder).keys() == FILES.keys() | {"failing.py"}

@@ -1,0 +1,326 @@
+"""The command: exit codes, the choice of cases, the table, JSON, and a candidate held against both twins."""
+
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from reference.catalogue import catalogue
+from reference.cli import main, select
+from reference.contract import BadInput
+from reference.run import TWINS
+
+ONE = "classifier-one-sgd-dense-f64"
+DIALOGUE = "classifier-dialogue-sgd-dense-f64"
+IDS = [case.id for case in catalogue()]
+
+MINE = """
+import numpy as np
+from reference import Unsupported
+from reference.cases import SGD, Classifier
+
+class Mine:
+    def __init__(self, case, weights):
+        self.p, self.lr = dict(weights), case.optimizer.lr
+
+    def loss_and_grads(self, batch):
+        table, w1, b1, w2, b2 = self.p.values()
+        n, length = batch.ids.shape
+        pooled = table[batch.ids].mean(axis=1)
+        hidden = pooled @ w1.T + b1
+        active = hidden * (hidden > 0)
+        logits = active @ w2.T + b2
+        shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
+        p = shifted / shifted.sum(axis=1, keepdims=True)
+        loss = -np.log(p[np.arange(n), batch.labels]).mean()
+        d = (p - np.eye(len(b2))[batch.labels]) / n
+        d_hidden = (d @ w2) * (hidden > 0)
+        d_table = np.zeros_like(table)
+        np.add.at(d_table, batch.ids, (d_hidden @ w1)[:, None] / length)
+        found = d_table, d_hidden.T @ pooled, d_hidden.sum(axis=0), d.T @ active, d.sum(axis=0)
+        self.g = dict(zip(self.p, found))
+        return loss, self.g
+
+    def step(self):
+        self.p = {name: self.p[name] - self.lr * self.g[name] for name in self.p}
+
+    def params(self):
+        return self.p
+
+def build(case, weights):
+    if not isinstance(case.model, Classifier) or not isinstance(case.optimizer, SGD) or case.sparse:
+        raise Unsupported("a dense classifier under SGD is all there is")
+    return Mine(case, weights)
+"""
+
+BY_CASE = """
+from reference import Unsupported
+from numpy_impl import build as right
+
+def build(case, weights):
+    trainer = right(case, weights)
+    given = trainer.loss_and_grads
+    if case.optimizer.state:
+        raise Unsupported("no Adam")
+    if case.dtype == "float32":
+        trainer.loss_and_grads = lambda batch: 1 / 0
+    elif case.sparse:
+        trainer.loss_and_grads = lambda batch: (float("nan"), given(batch)[1])
+    return trainer
+"""
+
+Command = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def verify(capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch) -> Command:
+    """`twingrad verify` as it is where the output goes to a file."""
+    for name in ("FORCE_COLOR", "TTY_COMPATIBLE", "COLUMNS"):
+        monkeypatch.delenv(name, raising=False)
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        code = main(["verify", *map(str, arguments)])
+        return code, *capsys.readouterr()
+
+    return run
+
+
+@pytest.fixture
+def candidate(tmp_path: Path) -> Callable[[str], Path]:
+    def write(source: str) -> Path:
+        file = tmp_path / "mine.py"
+        file.write_text(source)
+        return file
+
+    return write
+
+
+def planted(right: str, wrong: str) -> str:
+    assert MINE.count(right) == 1
+    return MINE.replace(right, wrong)
+
+
+def process(*arguments: str) -> subprocess.CompletedProcess:
+    env = {name: value for name, value in os.environ.items() if name not in ("FORCE_COLOR", "TTY_COMPATIBLE")}
+    command = [sys.executable, "-m", "reference", "verify", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, env=env, timeout=60, check=False)
+
+
+def test_process_that_agrees() -> None:
+    done = process(ONE)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert re.search(rf"{ONE} .* agree", done.stdout)
+    assert not re.search(r"[\x1b\r\b]", done.stdout)
+
+
+def test_process_with_bad_input() -> None:
+    done = process("no-such-case")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert re.fullmatch(r"twingrad: no case matches 'no-such-case'; .*\n", done.stderr)
+
+
+def test_list(verify: Command) -> None:
+    assert verify("--list") == (0, "\n".join(IDS) + "\n", "")
+    assert len(set(IDS)) == len(IDS) > 100
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        ("linear", r"linear-.*"),
+        ("one", r".*one.*"),
+        (ONE, ONE),
+        ("*-f32", r".*-f32"),
+        ("skipgram-*-rows-*", r"skipgram-.*-rows-.*"),
+        ("classifier-???-*", r"classifier-...-.*"),
+        ("[el]*-one-sgd-*", r"(embedding|linear)-one-sgd-.*"),
+    ],
+)
+def test_pattern_is_a_part_or_a_glob(verify: Command, pattern: str, expected: str) -> None:
+    chosen = [name for name in IDS if re.fullmatch(expected, name)]
+    assert 0 < len(chosen) < len(IDS)
+    assert verify("--list", pattern) == (0, "\n".join(chosen) + "\n", "")
+
+
+@pytest.mark.parametrize("pattern", ["one-*", "ONE", "*one", "linear?", "[x]*"])
+def test_pattern_that_matches_nothing(pattern: str) -> None:
+    with pytest.raises(BadInput, match=rf"no case matches '{re.escape(pattern)}'"):
+        select(catalogue(), pattern)
+
+
+def test_table_names_every_case_and_cuts_nothing(verify: Command) -> None:
+    code, out, err = verify("skipgram-dialogue-epoch")
+    assert (code, err) == (0, "")
+    lines = [line.split() for line in out.splitlines()]
+    shown = {line[0]: line for line in lines if line and line[0] in IDS}
+    assert list(shown) == [name for name in IDS if name.startswith("skipgram-dialogue-epoch")]
+    assert {line[-1] for line in shown.values()} == {"agree"}
+    assert {line[1] for line in shown.values()} == {"15"}
+    assert "…" not in out
+
+
+def test_output_that_knows_ascii_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", stream)
+    assert main(["verify", ONE]) == 0
+    stream.flush()
+    assert ONE.encode() in stream.buffer.getvalue()
+
+
+def test_progress_bar_on_a_terminal_alone(verify: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = io.StringIO()
+    terminal.isatty = lambda: True
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(sys, "stderr", terminal)
+    code, out, _ = verify(ONE)
+    assert code == 0
+    assert "\x1b" not in out
+    assert ONE in terminal.getvalue()
+    assert "\x1b" in terminal.getvalue()
+
+
+def test_candidate_that_is_right(verify: Command, candidate: Callable) -> None:
+    assert len(MINE.splitlines()) <= 40
+    code, out, err = verify(DIALOGUE, "--candidate", candidate(MINE))
+    assert (code, err) == (0, "")
+    assert re.search(rf"{DIALOGUE} +10 .* agree", out)
+    assert re.search(r"1 agree\n", out)
+
+
+def test_candidate_that_declines_some(verify: Command, candidate: Callable) -> None:
+    code, out, _ = verify("*-one-*-f64", "--candidate", candidate(MINE))
+    assert code == 0
+    assert re.search(r": 1 agree, \d+ unsupported\n", out)
+    assert "a dense classifier under SGD is all there is" in out
+
+
+def test_candidate_that_declines_all(verify: Command, candidate: Callable) -> None:
+    code, out, _ = verify("linear-one-*", "--candidate", candidate(MINE))
+    assert code == 5
+    assert " agree" not in out
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "found"),
+    [
+        ("return loss, self.g", "self.g['fc1.weight'][2, 1] += 1e-9; return loss, self.g", "grads, fc1.weight[2, 1]"),
+        ("return loss, self.g", "self.g['fc2.bias'][1] += 1e-9; return loss, self.g", "grads, fc2.bias[1]"),
+        ("return self.p", "return self.p | {'fc1.bias': self.p['fc1.bias'] + 1e-9 * np.eye(10)[7]}", "fc1.bias[7]"),
+        (".mean()", ".sum()", "step 1, loss, loss"),
+        ("[:, None] / length", "[:, None]", "step 1, grads, embedding.weight["),
+    ],
+)
+def test_candidate_that_is_wrong(verify: Command, candidate: Callable, right: str, wrong: str, found: str) -> None:
+    code, out, _ = verify(DIALOGUE, "--candidate", candidate(planted(right, wrong)))
+    assert code == 1
+    told = re.search(rf"^disagree {DIALOGUE}, \S+mine.py: (.*): expected (\S+), got (\S+) \(.* eps off\)$", out, re.M)
+    assert found in told[1]
+    assert float(told[2]) != float(told[3])
+
+
+def test_candidate_in_a_folder_of_any_name(verify: Command, tmp_path: Path) -> None:
+    file = tmp_path / "[" / "b] my models" / "mine.py"
+    file.parent.mkdir(parents=True)
+    file.write_text(MINE)
+    code, out, _ = verify(DIALOGUE, "--candidate", file)
+    assert code == 0
+    assert "[/b]mymodels" in "".join(out.split())  # the title is folded where it is long
+
+
+def test_candidate_by_module_name(verify: Command, tmp_path: Path) -> None:
+    code, out, _ = verify(ONE, "--candidate", "numpy_impl", "--json", tmp_path / "out.json")
+    assert code == 0
+    assert "numpy_impl held against" in out
+    results = strict(tmp_path / "out.json")["results"]
+    assert [(result["implementation"], result["verdict"]) for result in results] == [("numpy_impl", "agree")]
+
+
+def strict(file: Path) -> Any:
+    """JSON as the standard has it, without the NaN and Infinity that Python's parser lets pass."""
+
+    def refuse(literal: str) -> None:
+        pytest.fail(f"{literal} is not JSON")
+
+    return json.loads(file.read_bytes().decode("ascii"), parse_constant=refuse)
+
+
+def test_json_of_the_twins(verify: Command, tmp_path: Path) -> None:
+    file = tmp_path / "out.json"
+    assert verify("classifier-one", "--json", file)[0] == 0
+    whole = strict(file)
+    assert list(whole) == ["results", "summary", "environment"]
+    cases = [name for name in IDS if name.startswith("classifier-one")]
+    found = [(result["case"], result["implementation"]) for result in whole["results"]]
+    assert found == [(case, twin) for case in cases for twin in TWINS]
+    for result in whole["results"]:
+        assert (result["verdict"], result["first_divergence"], result["reason"]) == ("agree", None, "")
+        assert 0 <= result["worst_eps"] < 1e4
+    assert whole["summary"] == {"agree": 2 * len(cases), "disagree": 0, "unsupported": 0, "error": 0}
+    environment = whole["environment"]
+    assert environment["versions"]["numpy"] == np.__version__
+    assert environment["cpu"]
+    assert environment["threads"] == 1
+    assert all(blas["core_type"] for blas in environment["blas"])
+
+
+def test_json_of_every_verdict(verify: Command, candidate: Callable, tmp_path: Path) -> None:
+    file = tmp_path / "out.json"
+    code, out, _ = verify("classifier-one", "--json", file, "--candidate", candidate(BY_CASE))
+    assert code == 1
+    whole = strict(file)
+    results = {result["case"].removeprefix("classifier-one-"): result for result in whole["results"]}
+    keys = {"case", "implementation", "verdict", "worst_eps", "first_divergence", "reason"}
+    assert {frozenset(result) for result in whole["results"]} == {frozenset(keys)}
+    assert {case: result["verdict"] for case, result in results.items()} == {
+        "sgd-dense-f64": "agree",
+        "sgd-dense-f32": "error",
+        "sgd-rows-f64": "disagree",
+        "sgd-rows-f32": "error",
+        "adam-dense-f64": "unsupported",
+        "adam-dense-f32": "unsupported",
+    }
+    assert whole["summary"] == {"agree": 1, "disagree": 1, "unsupported": 2, "error": 2}
+    first = results["sgd-rows-f64"]["first_divergence"]
+    assert list(first) == ["step", "stage", "tensor", "index", "expected", "got"]
+    assert (first["step"], first["stage"], first["tensor"], first["got"]) == (1, "loss", "loss", "nan")
+    assert isinstance(first["expected"], float)
+    assert results["sgd-dense-f32"]["reason"] == "step 1: loss_and_grads raised ZeroDivisionError: division by zero"
+    assert results["adam-dense-f64"] | {"case": ""} == {
+        "case": "",
+        "implementation": str(tmp_path / "mine.py"),
+        "verdict": "unsupported",
+        "worst_eps": None,
+        "first_divergence": None,
+        "reason": "no Adam",
+    }
+    assert "1 agree, 1 disagree, 2 unsupported, 2 error" in out
+
+
+def test_json_names_the_entry(verify: Command, candidate: Callable, tmp_path: Path) -> None:
+    file = tmp_path / "out.json"
+    source = planted("return loss, self.g", "self.g['embedding.weight'][9, 4] += 1e-9; return loss, self.g")
+    assert verify(DIALOGUE, "--json", file, "--candidate", candidate(source))[0] == 1
+    first = strict(file)["results"][0]["first_divergence"]
+    assert (first["step"], first["stage"], first["tensor"], first["index"]) == (1, "grads", "embedding.weight", [9, 4])
+    assert first["got"] - first["expected"] == pytest.approx(1e-9, rel=1e-4)
+
+
+def test_json_replaces_what_was_there(verify: Command, tmp_path: Path) -> None:
+    file, link = tmp_path / "out.json", tmp_path / "link.json"
+    file.write_text("before")
+    try:
+        link.symlink_to(file)
+    except OSError:
+        pytest.skip("no links on this system")
+    assert verify(ONE, "--json", link)[0] == 0
+    assert link.is_symlink()
+    assert strict(file)["summary"]["agree"] == 2
+    assert sorted(tmp_path.iterdir()) == [link, file]

@@ -1,0 +1,392 @@
+"""The comparison itself: what it must refuse, what it must accept, and that it never agrees about nothing."""
+
+import itertools
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import numpy_impl
+from reference import data
+from reference.cases import SGD, BagBatch, Case, Classifier, Drawn
+from reference.catalogue import catalogue
+from reference.contract import BadInput, RowGrad, Unsupported
+from reference.run import TWINS, Result, hold, load
+
+CASES = {case.id: case for case in catalogue()}
+IMPLEMENTATIONS = {name: load(name) for name in TWINS}
+
+DENSE = "classifier-primes-sgd-dense-f64"
+ROWS = "classifier-primes-sgd-rows-f64"
+PAIRS = "skipgram-pairs-sgd-dense-f64"
+ADAM = "classifier-primes-adam-dense-f64"
+TABLE = "embedding.weight"
+V, D = CASES[ROWS].model.shapes[TABLE]
+
+Change = Callable[[Any], Any]
+
+
+class Altered:
+    """The NumPy twin, with one change to what one of its stages returns. A change must not work in place."""
+
+    def __init__(self, stage: str, change: Change) -> None:
+        self.changes = {stage: change}
+
+    def build(self, case: Case, weights: dict) -> "Altered":
+        fresh = Altered(*next(iter(self.changes.items())))
+        fresh.twin = numpy_impl.build(case, weights)
+        return fresh
+
+    def _altered(self, stage: str, value: Any) -> Any:
+        return self.changes.get(stage, lambda same: same)(value)
+
+    def loss_and_grads(self, batch: Any) -> Any:
+        loss, grads = self.twin.loss_and_grads(batch)
+        return self._altered("loss", loss), self._altered("grads", grads)
+
+    def step(self) -> None:
+        self.twin.step()
+
+    def params(self) -> Any:
+        return self._altered("params", self.twin.params())
+
+    def state(self) -> Any:
+        return self._altered("state", self.twin.state())
+
+
+def judge(case: Case | str, candidate: Any) -> Result:
+    """The candidate's result; whatever it does, the twins beside it agree with each other."""
+    case = CASES[case] if isinstance(case, str) else case
+    held = hold(case, IMPLEMENTATIONS | {"candidate": candidate})
+    assert [held[name].verdict for name in TWINS] == ["agree", "agree"]
+    return held["candidate"]
+
+
+def one(name: str, change: Change) -> Change:
+    """A change to one tensor of several."""
+    return lambda tensors: tensors | {name: change(tensors[name])}
+
+
+def entry(value: float, index: tuple[int, ...] = (3, 2)) -> Change:
+    def change(tensor: np.ndarray) -> np.ndarray:
+        tensor = tensor.copy()
+        tensor[index] = value
+        return tensor
+
+    return change
+
+
+def rows(change: Callable[[np.ndarray, np.ndarray], tuple]) -> Change:
+    """A change to the rows and the values of the table's row gradient."""
+
+    def changed(gradient: RowGrad) -> RowGrad:
+        return RowGrad(*change(gradient.rows.copy(), gradient.values.copy()), gradient.shape)
+
+    return one(TABLE, changed)
+
+
+def swapped(values: np.ndarray) -> np.ndarray:
+    return values[[1, 0, *range(2, len(values))]]
+
+
+def without(name: str) -> Change:
+    return lambda tensors: {key: tensor for key, tensor in tensors.items() if key != name}
+
+
+def nudged(table: np.ndarray) -> np.ndarray:
+    """The last row, which no batch of the case looks up, moved by one bit."""
+    return entry(np.nextafter(table[V - 1, 4], 2), (V - 1, 4))(table)
+
+
+WRONG = {
+    "loss off": (DENSE, "loss", lambda loss: loss * (1 + 1e-12), "loss"),
+    "loss missing": (DENSE, "loss", lambda loss: None, "loss"),
+    "loss of every bag": (DENSE, "loss", lambda loss: np.full(11, loss), "loss"),
+    "loss in words": (DENSE, "loss", str, "loss"),
+    "loss NaN": (DENSE, "loss", lambda loss: np.nan, "loss"),
+    "gradient NaN": (DENSE, "grads", one("fc1.weight", entry(np.nan)), "fc1.weight"),
+    "gradient infinite": (DENSE, "grads", one("fc1.weight", entry(-np.inf)), "fc1.weight"),
+    "gradient missing": (DENSE, "grads", without("fc1.bias"), "gradients"),
+    "gradient None": (DENSE, "grads", one("fc1.bias", lambda gradient: None), "fc1.bias"),
+    "gradient too many": (DENSE, "grads", lambda grads: grads | {"fc3.bias": grads["fc1.bias"]}, "gradients"),
+    "gradients in a list": (DENSE, "grads", lambda grads: list(grads.values()), "gradients"),
+    "gradient transposed": (DENSE, "grads", one("fc1.weight", np.transpose), "fc1.weight"),
+    "gradient not summed": (DENSE, "grads", one("fc1.bias", lambda g: np.broadcast_to(g, (11, *g.shape))), "fc1.bias"),
+    "gradient of one row only": (DENSE, "grads", one("fc1.weight", lambda gradient: gradient[:1]), "fc1.weight"),
+    "gradient float32": (DENSE, "grads", one("fc1.bias", lambda gradient: gradient.astype("f")), "fc1.bias"),
+    "gradient of objects": (DENSE, "grads", one("fc1.bias", lambda gradient: gradient.astype(object)), "fc1.bias"),
+    "rows for a dense table": (ROWS.replace("rows", "dense"), "grads", one(TABLE, lambda g: (np.arange(V), g)), TABLE),
+    "sparse for a dense table": (DENSE, "grads", one(TABLE, lambda g: torch.tensor(g).to_sparse(1)), TABLE),
+    "dense for rows": (ROWS, "grads", one(TABLE, RowGrad.dense), TABLE),
+    "None for rows": (ROWS, "grads", one(TABLE, lambda gradient: None), TABLE),
+    "row V": (ROWS, "grads", rows(lambda r, v: (np.r_[r[:-1], V], v)), TABLE),
+    "row -1": (ROWS, "grads", rows(lambda r, v: (np.r_[-1, r[1:]], v)), TABLE),
+    "row of another id": (ROWS, "grads", rows(lambda r, v: (np.r_[r[:-1], V - 1], v)), TABLE),
+    "row missing": (ROWS, "grads", rows(lambda r, v: (r[1:], v[1:])), TABLE),
+    "row too many": (ROWS, "grads", rows(lambda r, v: (np.r_[r, V - 1], np.r_[v, np.zeros((1, D))])), TABLE),
+    "no rows": (ROWS, "grads", rows(lambda r, v: (r[:0], v[:0])), TABLE),
+    "rows swapped": (ROWS, "grads", rows(lambda r, v: (r, swapped(v))), TABLE),
+    "rows without a value": (ROWS, "grads", rows(lambda r, v: (r, v[1:])), TABLE),
+    "rows of another width": (ROWS, "grads", rows(lambda r, v: (r, v[:, 1:])), TABLE),
+    "rows of another table": (ROWS, "grads", one(TABLE, lambda g: RowGrad(g.rows, g.values, (V + 1, D))), TABLE),
+    "rows by float": (ROWS, "grads", rows(lambda r, v: (r.astype(float), v)), TABLE),
+    "rows float32": (ROWS, "grads", rows(lambda r, v: (r, v.astype("f"))), TABLE),
+    "rows NaN": (ROWS, "grads", rows(lambda r, v: (r, entry(np.nan)(v))), TABLE),
+    "parameter NaN": (DENSE, "params", one("fc2.bias", entry(np.nan, (2,))), "fc2.bias"),
+    "parameter infinite": (DENSE, "params", one(TABLE, entry(np.inf)), TABLE),
+    "parameter missing": (DENSE, "params", without(TABLE), "parameters"),
+    "parameters None": (DENSE, "params", lambda params: None, "parameters"),
+    "parameter float32": (DENSE, "params", one(TABLE, lambda table: table.astype("f")), TABLE),
+    "parameters not updated": (DENSE, "params", lambda params: data.weights(CASES[DENSE]), "fc2.bias"),
+    "parameters swapped": (
+        PAIRS,
+        "params",
+        lambda p: {"center.weight": p["context.weight"], "context.weight": p["center.weight"]},
+        None,
+    ),
+    "untouched row moved by a bit": (DENSE, "params", one(TABLE, nudged), TABLE),
+    "untouched row moved by a bit, rows": (ROWS, "params", one(TABLE, nudged), TABLE),
+    "untouched row moved by a bit, Adam": (ADAM, "params", one(TABLE, nudged), TABLE),
+    "state of an unknown kind": (ADAM, "state", lambda state: state | {"momentum": state["exp_avg"]}, "state"),
+    "state under SGD": (DENSE, "state", lambda state: {"momentum_buffer": {}}, "state"),
+    "state None": (ADAM, "state", lambda state: None, "state"),
+    "state without a tensor": (ADAM, "state", one("exp_avg", without(TABLE)), "state exp_avg"),
+    "state off": (ADAM, "state", one("exp_avg_sq", one("fc1.bias", lambda v: v * 1.001)), "exp_avg_sq.fc1.bias"),
+    "state NaN": (ADAM, "state", one("exp_avg", one("fc1.weight", entry(np.nan))), "exp_avg.fc1.weight"),
+    "state step off": (ADAM, "state", one("step", one("fc1.bias", lambda step: step + 1)), "step.fc1.bias"),
+    "state step of a vector": (ADAM, "state", one("step", one("fc1.bias", lambda step: np.tile(step, 2))), None),
+}
+
+
+@pytest.mark.parametrize(("case", "stage", "change", "tensor"), WRONG.values(), ids=WRONG)
+def test_refuses(case: str, stage: str, change: Change, tensor: str | None) -> None:
+    result = judge(case, Altered(stage, change))
+    assert result.verdict == "disagree", result.reason
+    assert result.first_divergence.step == result.steps == 1
+    assert result.first_divergence.stage == stage
+    assert tensor in (None, result.first_divergence.tensor)
+
+
+@pytest.mark.parametrize("row", [-1, V])
+def test_row_out_of_range_is_named(row: int) -> None:
+    found = judge(ROWS, Altered("grads", rows(lambda r, v: (np.r_[r[1:], row], v)))).first_divergence
+    assert (found.expected, found.got) == (f"rows from 0 to {V - 1}", f"a row {row}")
+
+
+def test_untouched_row_is_named() -> None:
+    found = judge(ROWS, Altered("params", one(TABLE, nudged))).first_divergence
+    before = data.weights(CASES[ROWS])[TABLE][V - 1, 4]
+    assert (found.index, found.expected, found.got) == ((V - 1, 4), before, np.nextafter(before, 2))
+
+
+@pytest.mark.parametrize(
+    "case", ["linear-primes-sgd-dense", DENSE[:-4], ROWS[:-4], PAIRS[:-4], "embedding-zipf-sgd-rows"]
+)
+@pytest.mark.parametrize(("dtype", "relative"), [("f64", 1e-12), ("f32", 1e-4)])
+def test_finds_a_small_error_in_any_large_entry(case: str, dtype: str, relative: float) -> None:
+    draw = np.random.default_rng(7)
+    case = replace(CASES[f"{case}-{dtype}"], steps=1)
+    places = []
+
+    def one_entry_off(grads: dict) -> dict:
+        name = draw.choice(sorted(grads))
+        gradient = grads[name]
+        values = gradient.values if isinstance(gradient, RowGrad) else gradient
+        largest = np.abs(values).max(axis=-1, keepdims=True)
+        index = tuple(draw.choice(np.argwhere((np.abs(values) >= largest / 10) & (largest > 0))).tolist())
+        values = entry(values[index] * (1 + values.dtype.type(relative)), index)(values)
+        if isinstance(gradient, RowGrad):
+            places.append((name, (int(gradient.rows[index[0]]), index[1])))
+            return grads | {name: RowGrad(gradient.rows, values, gradient.shape)}
+        places.append((name, index))
+        return grads | {name: values}
+
+    for _ in range(6):
+        result = judge(case, Altered("grads", one_entry_off))
+        assert result.verdict == "disagree"
+        found = result.first_divergence
+        assert (found.stage, found.tensor, found.index) == ("grads", *places[-1])
+
+
+def test_finds_an_error_of_the_last_step() -> None:
+    calls = itertools.count(1)
+    result = judge(DENSE, Altered("loss", lambda loss: loss * (1 + (next(calls) == 5) * 1e-9)))
+    assert (result.verdict, result.first_divergence.step) == ("disagree", 5)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize(
+    ("stage", "change"),
+    [
+        ("loss", lambda value: lambda loss: value),
+        ("grads", lambda value: one("fc1.weight", entry(value))),
+        ("params", lambda value: one("fc1.weight", entry(value))),
+        ("state", lambda value: one("exp_avg", one("fc1.weight", entry(value)))),
+    ],
+    ids=["loss", "grads", "params", "state"],
+)
+def test_what_is_not_finite_agrees_with_nothing(stage: str, change: Callable[[float], Change], value: float) -> None:
+    """Not even with the same value on the other side."""
+    same = Altered(stage, change(value))
+    held = hold(CASES[ADAM], {"numpy_impl": same, "torch_impl": same, "candidate": same})
+    assert {result.verdict for result in held.values()} == {"disagree"}
+    assert {result.first_divergence.stage for result in held.values()} == {stage}
+
+
+@pytest.mark.parametrize("twin", TWINS)
+def test_a_wrong_twin_is_not_followed(twin: str) -> None:
+    wrong = Altered("grads", one("fc1.weight", entry(0.5)))
+    held = hold(CASES[DENSE], IMPLEMENTATIONS | {twin: wrong})
+    assert [result.verdict for result in held.values()] == ["disagree", "disagree"]
+    held = hold(CASES[DENSE], IMPLEMENTATIONS | {twin: wrong, "candidate": wrong})
+    assert held["candidate"].first_divergence.tensor == "fc1.weight"
+
+
+def sparse(coalesced: bool) -> Change:
+    """A torch sparse tensor; uncoalesced, each row twice with half of its value."""
+
+    def change(gradient: RowGrad) -> torch.Tensor:
+        again = 1 if coalesced else 2
+        index, values = np.tile(gradient.rows, again)[None], np.tile(gradient.values, (again, 1)) / again
+        found = torch.sparse_coo_tensor(
+            torch.tensor(index), torch.tensor(values), gradient.shape, check_invariants=True
+        )
+        return found.coalesce() if coalesced else found
+
+    return change
+
+
+class OnlyDLPack:
+    """An array of some other library, which NumPy cannot see into but by DLPack."""
+
+    def __init__(self, array: np.ndarray) -> None:
+        self.__dlpack__, self.__dlpack_device__ = array.__dlpack__, array.__dlpack_device__
+
+
+class Vandal(Altered):
+    """Right, but it writes into whatever it was given or has returned."""
+
+    def build(self, case: Case, weights: dict) -> Altered:
+        fresh = super().build(case, {name: weight.copy() for name, weight in weights.items()})
+        for weight in weights.values():
+            weight.fill(7)
+        return fresh
+
+    def loss_and_grads(self, batch: BagBatch) -> Any:
+        found = super().loss_and_grads(batch)
+        batch.ids.fill(0)
+        batch.labels.fill(0)
+        return found
+
+
+RIGHT = {
+    "RowGrad": (ROWS, "grads", lambda grads: grads),
+    "(rows, values)": (ROWS, "grads", one(TABLE, lambda g: (g.rows, g.values))),
+    "(rows, values) of torch": (ROWS, "grads", one(TABLE, lambda g: (torch.tensor(g.rows), torch.tensor(g.values)))),
+    "sparse, coalesced": (ROWS, "grads", one(TABLE, sparse(coalesced=True))),
+    "sparse, uncoalesced": (ROWS, "grads", one(TABLE, sparse(coalesced=False))),
+    "rows unsorted": (ROWS, "grads", rows(lambda r, v: (r[::-1], v[::-1]))),
+    "rows twice": (ROWS, "grads", rows(lambda r, v: (np.r_[r, r], np.r_[v / 2, v / 2]))),
+    "rows in int32": (ROWS, "grads", rows(lambda r, v: (r.astype(np.int32), v))),
+    "torch gradients": (DENSE, "grads", lambda grads: {name: torch.tensor(g) for name, g in grads.items()}),
+    "torch parameters": (
+        DENSE,
+        "params",
+        lambda params: {name: torch.tensor(param, requires_grad=True) for name, param in params.items()},
+    ),
+    "parameters by DLPack": (
+        DENSE,
+        "params",
+        lambda params: {name: OnlyDLPack(param) for name, param in params.items()},
+    ),
+    "torch state": (
+        ADAM,
+        "state",
+        lambda state: {kind: {n: torch.tensor(t) for n, t in of.items()} for kind, of in state.items()},
+    ),
+    "state step as a number": (ADAM, "state", one("step", lambda steps: {name: int(n) for name, n in steps.items()})),
+    "loss of no dimension": (DENSE, "loss", np.array),
+    "loss of one element": (DENSE, "loss", lambda loss: np.array([loss])),
+    "torch loss": (DENSE, "loss", lambda loss: torch.tensor(loss, dtype=torch.float64, requires_grad=True)),
+}
+
+
+@pytest.mark.parametrize(("case", "stage", "change"), RIGHT.values(), ids=RIGHT)
+def test_accepts(case: str, stage: str, change: Change) -> None:
+    result = judge(case, Altered(stage, change))
+    assert result.verdict == "agree", result.first_divergence
+    assert (result.steps, result.reason) == (5, "")
+
+
+def test_nobody_can_spoil_the_data_of_another() -> None:
+    held = hold(CASES[DENSE], {"candidate": Vandal("loss", lambda loss: loss)} | IMPLEMENTATIONS)
+    assert {result.verdict for result in held.values()} == {"agree"}
+
+
+@pytest.mark.parametrize(
+    ("case", "parts", "steps", "reason"),
+    [
+        (DENSE, "loss_and_grads", 1, "not covered: params"),
+        (DENSE, "loss_and_grads step", 5, "not covered: params"),
+        (DENSE, "loss_and_grads step params", 5, ""),
+        (ADAM, "loss_and_grads", 1, "not covered: params, state step, state exp_avg, state exp_avg_sq"),
+        (ADAM, "loss_and_grads step params", 5, "not covered: state step, state exp_avg, state exp_avg_sq"),
+    ],
+)
+def test_what_is_missing_is_not_covered(case: str, parts: str, steps: int, reason: str) -> None:
+    class Part:
+        @staticmethod
+        def build(case: Case, weights: dict) -> Any:
+            twin = numpy_impl.build(case, weights)
+            return type("Trainer", (), {part: staticmethod(getattr(twin, part)) for part in parts.split()})()
+
+    result = judge(case, Part)
+    assert (result.verdict, result.steps, result.reason) == ("agree", steps, reason)
+
+
+def test_a_missing_kind_of_state_is_not_covered() -> None:
+    result = judge(ADAM, Altered("state", without("exp_avg")))
+    assert (result.verdict, result.reason) == ("agree", "not covered: state exp_avg")
+
+
+def test_no_step_is_no_agreement() -> None:
+    held = hold(replace(CASES[DENSE], steps=0), IMPLEMENTATIONS)
+    assert [(result.verdict, result.reason) for result in held.values()] == [("error", "nothing was compared")] * 2
+
+
+class Declines:
+    @staticmethod
+    def build(case: Case, weights: dict) -> Any:
+        raise Unsupported("not today")
+
+
+def test_no_twin_is_no_agreement() -> None:
+    held = hold(CASES[DENSE], {"numpy_impl": Declines, "torch_impl": Declines, "candidate": numpy_impl})
+    assert [held[name].verdict for name in TWINS] == ["unsupported", "unsupported"]
+    assert (held["candidate"].verdict, held["candidate"].reason) == ("error", "step 1: no twin to hold it against")
+
+
+def test_declining_is_no_agreement() -> None:
+    result = hold(CASES[DENSE], IMPLEMENTATIONS | {"candidate": Declines})["candidate"]
+    assert (result.verdict, result.reason, result.worst) == ("unsupported", "not today", {})
+
+
+def test_a_case_whose_gradient_is_zero_is_refused() -> None:
+    """Of one class, every probability is 1."""
+    with pytest.raises(BadInput, match=r"the gradient of \S+ is the same everywhere and so proves nothing"):
+        hold(Case("zero", Classifier(5, 3, 4, 1), SGD(), Drawn((4, 2))), IMPLEMENTATIONS)
+
+
+@pytest.mark.parametrize("case", [DENSE, ROWS])
+def test_a_case_whose_gradient_is_constant_is_refused(case: str) -> None:
+    def constant(gradient: Any) -> Any:
+        if isinstance(gradient, RowGrad):
+            return RowGrad(gradient.rows, np.full_like(gradient.values, 0.25), gradient.shape)
+        return np.full_like(gradient, 0.25)
+
+    flat = Altered("grads", one(TABLE, constant))
+    with pytest.raises(BadInput, match=rf"{case}: the gradient of {TABLE} is the same everywhere"):
+        hold(CASES[case], {"numpy_impl": flat, "torch_impl": flat})

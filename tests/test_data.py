@@ -1,0 +1,210 @@
+"""Weights and batches: the same for everyone, in range, and as skewed as they say."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import fields, replace
+from itertools import combinations, cycle, islice
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from reference import data, text
+from reference.cases import (
+    SGD,
+    BagBatch,
+    Batch,
+    Case,
+    Classifier,
+    DenseBatch,
+    Drawn,
+    Embedding,
+    Linear,
+    LookupBatch,
+    PairBatch,
+    SkipGram,
+    Text,
+)
+from reference.catalogue import catalogue
+
+CASES = catalogue()
+DISTINCT = list({(case.model, case.data, case.dtype, case.seed): case for case in CASES}.values())
+BATCH = {Embedding: LookupBatch, Linear: DenseBatch, Classifier: BagBatch, SkipGram: PairBatch}
+
+each_case = pytest.mark.parametrize("case", DISTINCT, ids=lambda case: case.id)
+
+
+def arrays(batch: Batch) -> list[np.ndarray]:
+    return [getattr(batch, field.name) for field in fields(batch)]
+
+
+def drawn(case: Case, steps: int = 4) -> Iterator[np.ndarray]:
+    """The weights, then the first batches, one array after the other."""
+    yield from data.weights(case).values()
+    for batch in islice(data.batches(case), steps):
+        yield from arrays(batch)
+
+
+def as_bytes(case: Case) -> list[bytes]:
+    return [array.tobytes() for array in drawn(case)]
+
+
+@each_case
+def test_same_case_same_data(case: Case) -> None:
+    assert as_bytes(case) == as_bytes(case)
+    assert data.weights(case).keys() == data.weights(replace(case, seed=99)).keys()
+    assert as_bytes(case) != as_bytes(replace(case, seed=99))
+
+
+@each_case
+def test_batches_are_arrays_of_their_own(case: Case) -> None:
+    """Whoever writes into one spoils no other."""
+    every = [*drawn(case, steps=20), *drawn(case, steps=20)]
+    assert not any(np.may_share_memory(a, b) for a, b in combinations(every, 2))
+
+
+@pytest.mark.parametrize(
+    ("case", "digest"),
+    [
+        (
+            Case("lookup", Embedding(10, 5), SGD(), Drawn((4, 3))),
+            "8b8cab2e484f180a98afbd0de46f0f2646df3a5ba1a5af92c5992c9a6348acf6",
+        ),
+        (
+            Case("dense", Linear(5, 3), SGD(), Drawn((4,))),
+            "0535a503d33c1d5bb89836b8bfe9fda5f525a281f0ba1de453bdb79005cdcd7a",
+        ),
+        (
+            Case("bags", Classifier(101, 13, 9, 5), SGD(), Drawn((11, 3), used=97), seed=4),
+            "d013c3660e81e6e3b42f19432d7e43e31aa33e695fd007d93769446a7cc7d66b",
+        ),
+        (
+            Case("pairs", SkipGram(1009, 33), SGD(), Drawn((32,), zipf=True)),
+            "093d2c3d4bbce162c066c6aa1254ebc857e17d085a4b15f02d0821fade151fac",
+        ),
+        (
+            Case("pairs", SkipGram(1009, 33), SGD(), Drawn((32,), zipf=True), dtype="float32"),
+            "d06b37faf90ed2cc675e80fc2588809af46bef6804b15375f61dc78d85755955",
+        ),
+    ],
+    ids=lambda value: value.id if isinstance(value, Case) else value[:8],
+)
+def test_digest(case: Case, digest: str) -> None:
+    """A promise to users, not an expected value of the maths: a case means the same numbers in every version."""
+    content = b"".join(array.astype(array.dtype.newbyteorder("<")).tobytes() for array in drawn(case))
+    assert hashlib.sha256(content).hexdigest() == digest
+
+
+def test_uniform_ids_are_uniform() -> None:
+    counts = np.bincount(data.Stream(5).ids((100_000,), 50), minlength=50)
+    assert len(counts) == 50
+    np.testing.assert_allclose(counts, 2000, rtol=0.15)  # a standard deviation is 2 %
+
+
+def test_zipf_ids_fall_as_one_over_rank() -> None:
+    n = 1023
+    counts = np.bincount(data.Stream(5).ids((200_000,), n, zipf=True), minlength=n)
+    assert len(counts) == n
+    octaves = np.array([counts[2**i - 1 : 2 ** (i + 1) - 1].mean() for i in range(10)])  # ranks 1, 2-3, 4-7, ...
+    np.testing.assert_allclose(octaves[:-1] / octaves[1:], 2, rtol=0.15)
+
+
+@pytest.mark.parametrize("zipf", [False, True])
+@pytest.mark.parametrize("n", [1, 2, 7, 1009])
+def test_ids_reach_both_ends_and_no_further(n: int, zipf: bool) -> None:
+    ids = data.Stream(3).ids((40 * n, 5), n, zipf)
+    assert ids.shape == (40 * n, 5)
+    assert ids.dtype == np.int64
+    assert (ids.min(), ids.max()) == (0, n - 1)
+
+
+def test_order_is_a_permutation() -> None:
+    order = data.Stream(1).order(100)
+    assert sorted(order) == list(range(100)) != order.tolist()
+
+
+@each_case
+def test_batches_fit_the_model(case: Case) -> None:
+    found = list(data.batches(case))
+    assert len(found) == case.steps
+    for batch in found:
+        assert type(batch) is BATCH[type(case.model)]
+        for field, array in zip(fields(batch), arrays(batch), strict=True):
+            if field.name in ("input", "upstream"):
+                assert array.dtype == case.dtype
+                assert np.isfinite(array).all()
+                assert array.size < 20 or array.min() < 0 < array.max()
+                continue
+            n = case.model.num_classes if field.name == "labels" else case.model.num_embeddings
+            if isinstance(case.data, Drawn) and case.data.used and field.name != "labels":
+                n = case.data.used
+            assert array.dtype == np.int64
+            assert 0 <= array.min() <= array.max() < n
+
+
+@each_case
+def test_weights(case: Case) -> None:
+    weights, model = data.weights(case), case.model
+    assert {name: weight.shape for name, weight in weights.items()} == model.shapes
+    fan_in = {"linear": getattr(model, "in_features", 0), "fc1": getattr(model, "embedding_dim", 0)}
+    fan_in["fc2"] = getattr(model, "hidden_features", 0)
+    for name, weight in weights.items():
+        bound = fan_in.get(name.split(".")[0], 1) ** -0.5
+        assert weight.dtype == case.dtype
+        assert np.isfinite(weight).all()
+        assert np.abs(weight).max() <= bound * (1 + case.eps)
+        if weight.size >= 20:
+            assert weight.min() < -bound / 2 < bound / 2 < weight.max()
+
+
+PARAGRAPHS = [[f"w{i}x{j}" for j in range(5 + i)] for i in range(6)]
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> str:
+    file = tmp_path / "a.txt"
+    file.write_text("\n\n".join(map(" ".join, PARAGRAPHS)))
+    return str(file)
+
+
+def test_pairs_of_a_text_come_once_a_pass(source: str) -> None:
+    every = Counter(
+        (words[i], words[j])
+        for words in PARAGRAPHS
+        for i in range(len(words))
+        for j in range(len(words))
+        if 0 < abs(i - j) <= 2
+    )
+    words = text.read(source).words
+    case = Case("text", SkipGram(len(words), 3), SGD(), Text(source, batch_size=7, window=2), steps=100)
+    batches = list(data.batches(case))
+    assert {len(batch.centers) for batch in batches} == {7}
+    seen = [(words[a], words[b]) for batch in batches for a, b in zip(batch.centers, batch.contexts, strict=True)]
+    once_a_pass(seen, every)
+
+
+def test_bags_of_a_text_come_once_a_pass(source: str) -> None:
+    every = Counter(
+        (tuple(islice(cycle(words[start : start + 4]), 4)), chapter)
+        for chapter, words in enumerate(PARAGRAPHS)
+        for start in range(0, len(words), 4)
+    )
+    words = text.read(source).words
+    case = Case("text", Classifier(len(words), 3, 4, 6), SGD(), Text(source, batch_size=5, length=4), steps=20)
+    batches = list(data.batches(case))
+    assert {len(batch.ids) for batch in batches} == {5}
+    seen = [
+        (tuple(words[i] for i in bag), label)
+        for batch in batches
+        for bag, label in zip(batch.ids, batch.labels, strict=True)
+    ]
+    once_a_pass(seen, every)
+
+
+def once_a_pass(seen: list, every: Counter) -> None:
+    """Every example in each pass, in an order of its own; the sizes here are such that batches cross the passes."""
+    n = every.total()
+    first, second = seen[:n], seen[n : 2 * n]
+    assert Counter(first) == Counter(second) == every
+    assert first != second

@@ -1,0 +1,42 @@
+"""The shapes in the signatures of both twins, checked at run time by beartype.
+
+In a process of its own, and for the first step of each case: the check decorates every backward pass anew when its
+forward pass returns it, which costs milliseconds.
+"""
+
+import subprocess
+import sys
+
+PROGRAM = """
+import sys
+from dataclasses import replace
+import jaxtyping
+jaxtyping.install_import_hook(["numpy_impl", "torch_impl"], "beartype.beartype")
+from reference.catalogue import catalogue
+from reference.run import TWINS, hold, load
+twins = {name: load(name) for name in TWINS}
+if sys.argv[1:] == ["planted"]:
+    import numpy_impl.skipgram
+    right = numpy_impl.skipgram.cross_entropy
+    numpy_impl.skipgram.cross_entropy = lambda logits, target, reduction: right(logits[0], target, reduction)
+    cases = [case for case in catalogue() if case.id == "skipgram-pairs-sgd-dense-f64"]
+else:
+    cases = [case for case in catalogue() if case.dtype == "float64"]
+for case in cases:
+    for result in hold(replace(case, steps=1), twins).values():
+        if result.verdict != "agree":
+            print(case.id, result.implementation, result.reason)
+"""
+
+
+def check(*arguments: str) -> str:
+    command = [sys.executable, "-c", PROGRAM, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=100).stdout
+
+
+def test_signatures_hold_in_every_case() -> None:
+    assert check() == ""
+
+
+def test_a_wrong_shape_is_noticed() -> None:
+    assert "TypeCheckError" in check("planted")
