@@ -29,7 +29,7 @@ from reference.cases import (
 from reference.catalogue import catalogue
 
 CASES = catalogue()
-DISTINCT = list({(case.model, case.data, case.dtype, case.seed): case for case in CASES}.values())
+DISTINCT = list({(case.model, case.data, case.dtype, case.seed, case.gain): case for case in CASES}.values())
 BATCH = {Embedding: LookupBatch, Linear: DenseBatch, Classifier: BagBatch, SkipGram: PairBatch}
 
 each_case = pytest.mark.parametrize("case", DISTINCT, ids=lambda case: case.id)
@@ -150,7 +150,7 @@ def test_weights(case: Case) -> None:
     fan_in = {"linear": getattr(model, "in_features", 0), "fc1": getattr(model, "embedding_dim", 0)}
     fan_in["fc2"] = getattr(model, "hidden_features", 0)
     for name, weight in weights.items():
-        bound = fan_in.get(name.split(".")[0], 1) ** -0.5
+        bound = case.gain * fan_in.get(name.split(".")[0], 1) ** -0.5
         assert weight.dtype == case.dtype
         assert np.isfinite(weight).all()
         assert np.abs(weight).max() <= bound * (1 + case.eps)
