@@ -66,16 +66,23 @@ def as_array(value: Any) -> np.ndarray:
     if hasattr(value, "detach"):
         value = value.detach()
     try:
-        return np.asarray(value)
+        array = np.asarray(value)
     except (TypeError, ValueError, RuntimeError):
         return np.from_dlpack(value)
+    # NumPy wraps what it cannot see into in an array of one object
+    foreign = array.dtype == object and not isinstance(value, np.ndarray) and hasattr(value, "__dlpack__")
+    return np.from_dlpack(value) if foreign else array
 
 
 def as_loss(value: Any) -> float:
     """The loss as a float. Raises Mismatch for anything that is not one number."""
+    return _number("loss", value)
+
+
+def _number(name: str, value: Any) -> float:
     array = as_array(value)
     if array.size != 1 or array.dtype.kind not in "fiu":
-        raise Mismatch("loss", "one number", f"{array.dtype} of shape {array.shape}")
+        raise Mismatch(name, "one number", f"{array.dtype} of shape {array.shape}")
     return float(array.reshape(()))
 
 
@@ -107,7 +114,7 @@ def as_state(case: Case, given: Any) -> State:
     for kind in given:
         if kind == "step":
             _check_names("state step", given[kind], case.model.shapes)
-            state[kind] = {name: as_array(value).astype(float) for name, value in given[kind].items()}
+            state[kind] = {name: np.array(_number(f"step.{name}", value)) for name, value in given[kind].items()}
         else:
             state[kind] = as_params(case, given[kind], f"state {kind}")
     return state

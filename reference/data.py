@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from itertools import chain, cycle, islice, repeat
 from typing import assert_never
@@ -66,7 +67,7 @@ def weights(case: Case) -> Params:
     bound = 1.0
     for name, shape in case.model.shapes.items():
         if name.endswith(".weight"):
-            bound = 1.0 if name in ("embedding.weight", "center.weight", "context.weight") else shape[-1] ** -0.5
+            bound = 1.0 if name in ("embedding.weight", "center.weight", "context.weight") else 1 / math.sqrt(shape[-1])
         drawn[name] = stream.signed(shape, case.gain * bound).astype(case.dtype)
     return drawn
 
@@ -83,7 +84,7 @@ def batches(case: Case) -> Iterator[Batch]:
 
 def _dialogue(case: Case) -> Iterator[Batch]:
     if isinstance(case.model, Classifier):
-        return repeat(BagBatch(DIALOGUE_IDS, DIALOGUE_LABELS))
+        return (BagBatch(DIALOGUE_IDS.copy(), DIALOGUE_LABELS.copy()) for _ in repeat(None))
     assert isinstance(case.data, Dialogue)
     corpus = text.read_string(DIALOGUE_CORPUS, min_count=1)
     pairs = (corpus.pairs(sentence, case.data.window) for sentence in corpus.sentences)
@@ -92,7 +93,7 @@ def _dialogue(case: Case) -> Iterator[Batch]:
         for position in np.unique(positions):
             here = positions == position
             steps.append(PairBatch(centers[here], contexts[here]))
-    return cycle(steps)
+    return (PairBatch(step.centers.copy(), step.contexts.copy()) for step in cycle(steps))
 
 
 def _drawn(case: Case) -> Iterator[Batch]:

@@ -38,9 +38,10 @@ def check_batch(case: Case, batch: Batch) -> None:
             _floats("upstream", batch.upstream, (*batch.ids.shape, model.embedding_dim), case.dtype)
         case DenseBatch():
             assert isinstance(model, Linear)
+            rows = np.shape(batch.input)[:1] or (1,)
+            _floats("input", batch.input, (*rows, model.in_features), case.dtype)
             _nonempty("input", batch.input)
-            _floats("input", batch.input, (len(batch.input), model.in_features), case.dtype)
-            _floats("upstream", batch.upstream, (len(batch.input), model.out_features), case.dtype)
+            _floats("upstream", batch.upstream, (*rows, model.out_features), case.dtype)
         case BagBatch():
             assert isinstance(model, Classifier)
             _ids("ids", batch.ids, model.num_embeddings, ndim=2)
@@ -56,9 +57,9 @@ def check_batch(case: Case, batch: Batch) -> None:
 
 
 def _ids(name: str, given: np.ndarray, n: int, ndim: int | None = None, noun: str = "rows of the table") -> None:
-    if not isinstance(given, np.ndarray) or given.dtype.kind not in "iu":
+    if not isinstance(given, np.ndarray) or given.dtype != np.int64:
         kind = given.dtype if isinstance(given, np.ndarray) else type(given).__name__
-        raise BadInput(f"{name}: are {kind}; an array of integers is needed")
+        raise BadInput(f"{name}: are {kind}; an array of integers, int64, is needed")
     if ndim is not None and given.ndim != ndim:
         raise BadInput(f"{name}: have {given.ndim} dimensions, shape {given.shape}; {ndim} are needed")
     _nonempty(name, given)
