@@ -14,7 +14,14 @@ MODELS = {
     cases.Classifier: classifier.Classifier,
     cases.SkipGram: skipgram.SkipGram,
 }
-OPTIMIZERS = {cases.SGD: optimizers.SGD, cases.Adam: optimizers.Adam}
+OPTIMIZERS = {
+    cases.SGD: optimizers.SGD,
+    cases.Adagrad: optimizers.Adagrad,
+    cases.RMSprop: optimizers.RMSprop,
+    cases.Adam: optimizers.Adam,
+    cases.AdamW: optimizers.AdamW,
+    cases.SparseAdam: optimizers.SparseAdam,
+}
 
 
 class Trainer:
@@ -34,6 +41,8 @@ class Trainer:
         return float(loss), self.grads
 
     def step(self) -> None:
+        if self.case.max_norm is not None:
+            optimizers.clip_grad_norm_([self.grads[name] for name in self.weights], self.case.max_norm)
         self.optimizer.step(self.weights, self.grads)
 
     def params(self) -> Params:
@@ -44,8 +53,8 @@ class Trainer:
 
 
 def build(case: cases.Case, weights: Params) -> Trainer:
-    """A trainer of the case in NumPy. Raises Unsupported for row gradients under Adam, BadInput for wrong weights."""
-    if case.sparse and isinstance(case.optimizer, cases.Adam):
-        raise Unsupported("Adam takes dense gradients only; use SGD for row gradients")
+    """A trainer of the case in NumPy. Raises Unsupported where PyTorch refuses it, BadInput for wrong weights."""
+    if case.refusal:
+        raise Unsupported(case.refusal)
     validate.check_weights(case, weights)
     return Trainer(case, weights)
