@@ -425,7 +425,7 @@ class Case:
             case SGD(weight_decay=decay) | Adagrad(weight_decay=decay) if rows and decay:
                 return f"{name} takes no weight_decay with row gradients; use weight_decay=0, or dense gradients"
             case SparseAdam() if dense:
-                return f"{name} takes row gradients only, not the dense one of {dense[0]}; use Adagrad, SGD or dense Adam"
+                return f"{name} takes row gradients only, that of {dense[0]} is dense; use Adagrad, SGD or dense Adam"
         return ""
 
     @cached_property
