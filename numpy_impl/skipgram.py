@@ -21,7 +21,7 @@ class SkipGram:
     def forward(self, p: Params, batch: cases.PairBatch) -> tuple[np.floating, Callable[[], Grads]]:
         hidden, d_hidden = embedding(batch.centers, p["center.weight"], self.sparse)
         logits = hidden @ p["context.weight"].T
-        loss, d_loss = cross_entropy(logits, batch.contexts, self.reduction)
+        loss, d_loss = cross_entropy(logits, batch.contexts, reduction=self.reduction)
 
         def backward() -> Grads:
             g: Grads = {}

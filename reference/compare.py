@@ -93,9 +93,12 @@ def as_params(case: Case, given: Any, what: str = "parameters") -> Params:
     return {name: _as_tensor(name, given[name], shape, case.dtype) for name, shape in shapes.items()}
 
 
-def as_grads(case: Case, given: Any, input_shape: tuple[int, ...] | None) -> Grads:
-    """Gradients by name, those of `case.row_tables` as coalesced rows. Raises Mismatch, as `as_params` does."""
-    shapes = case.model.shapes | ({"input": input_shape} if input_shape else {})
+def as_grads(case: Case, given: Any, input_shapes: dict[str, tuple[int, ...]]) -> Grads:
+    """Gradients by name, those of `case.row_tables` as coalesced rows. Raises Mismatch, as `as_params` does.
+
+    input_shapes: of the batch's fields whose gradient is asked for, `model.input_gradients`.
+    """
+    shapes = case.model.shapes | input_shapes
     _check_names("gradients", given, shapes)
     return {
         name: _as_rows(name, given[name], shape, case.dtype)

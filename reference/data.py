@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from itertools import chain, cycle, islice, repeat
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import chain, count, cycle, islice, repeat
 from typing import assert_never
 
 import numpy as np
@@ -15,10 +16,12 @@ from reference.cases import (
     Batch,
     Case,
     Classifier,
+    CrossEntropy,
     DenseBatch,
     Dialogue,
     Drawn,
     Embedding,
+    EmbeddingBag,
     Linear,
     LookupBatch,
     PairBatch,
@@ -67,7 +70,8 @@ def weights(case: Case) -> Params:
     bound = 1.0
     for name, shape in case.model.shapes.items():
         if name.endswith(".weight"):
-            bound = 1.0 if name in ("embedding.weight", "center.weight", "context.weight") else 1 / math.sqrt(shape[-1])
+            table = name.removesuffix(".weight") in ("embedding", "center", "context")
+            bound = 1.0 if table else 1 / math.sqrt(shape[-1])
         drawn[name] = stream.signed(shape, case.gain * bound).astype(case.dtype)
     return drawn
 
@@ -97,30 +101,60 @@ def _dialogue(case: Case) -> Iterator[Batch]:
 
 
 def _drawn(case: Case) -> Iterator[Batch]:
+    stream = Stream(case.seed, BATCHES)
+    return (_draw(case, stream, step) for step in count(1))
+
+
+def _draw(case: Case, stream: Stream, step: int) -> Batch:
     assert isinstance(case.data, Drawn)
-    stream, model, shape = Stream(case.seed, BATCHES), case.model, case.data.shape
-    make: Callable[[], Batch]
+    model, data, shape = case.model, case.data, case.data.shape
     if isinstance(model, Linear):
+        inputs, upstream = stream.signed((*shape, model.in_features)), stream.signed((*shape, model.out_features))
+        return DenseBatch(inputs.astype(case.dtype), upstream.astype(case.dtype))
+    used = data.used or model.num_embeddings
+    ids = stream.ids(shape, used, data.zipf).astype(data.ids_dtype)
+    match model:
+        case Embedding():
+            if model.padding_idx is not None:
+                ids[0] = model.padding_idx
+            return LookupBatch(ids, stream.signed((*shape, model.embedding_dim)).astype(case.dtype))
+        case EmbeddingBag():
+            bags = _bags(case, ids, stream, step)
+            weights = stream.signed(bags.ids.shape).astype(case.dtype) if model.weighted else None
+            upstream = stream.signed((shape[0], model.embedding_dim)).astype(case.dtype)
+            return replace(bags, per_sample_weights=weights, upstream=upstream)
+        case Classifier():
+            n, classes, loss = shape[0], model.num_classes, model.loss
+            bags = _bags(case, ids, stream, step)
+            if not isinstance(loss, CrossEntropy):
+                labels = stream.signed((n, classes)).astype(case.dtype)
+            elif loss.probabilities:
+                labels = stream.uniform((n, classes))
+                labels = (labels / labels.sum(axis=1, keepdims=True)).astype(case.dtype)
+            else:
+                labels = stream.ids((n,), classes)
+            keep = stream.uniform((n, sum(model.hidden_features))) >= model.dropout if model.dropout else None
+            return replace(bags, labels=labels, keep=keep)
+        case SkipGram():
+            return PairBatch(ids, stream.ids(shape, used, data.zipf))
+        case _:
+            assert_never(model)
 
-        def make() -> Batch:
-            inputs, upstream = stream.signed((*shape, model.in_features)), stream.signed((*shape, model.out_features))
-            return DenseBatch(inputs.astype(case.dtype), upstream.astype(case.dtype))
-    else:
-        used, zipf = case.data.used or model.num_embeddings, case.data.zipf
 
-        def make() -> Batch:
-            ids = stream.ids(shape, used, zipf)
-            match model:
-                case Embedding():
-                    return LookupBatch(ids, stream.signed((*shape, model.embedding_dim)).astype(case.dtype))
-                case Classifier():
-                    return BagBatch(ids, stream.ids(shape[:1], model.num_classes))
-                case SkipGram():
-                    return PairBatch(ids, stream.ids(shape, used, zipf))
-                case _:
-                    assert_never(model)
-
-    return (make() for _ in repeat(None))
+def _bags(case: Case, ids: np.ndarray, stream: Stream, step: int) -> BagBatch:
+    """The ids (B, L) as bags: ragged where the data is, the first of padding alone where the model has padding."""
+    assert isinstance(case.data, Drawn)
+    assert isinstance(case.model, EmbeddingBag | Classifier)
+    if case.model.padding_idx is not None:
+        ids[0] = case.model.padding_idx
+    if not case.data.ragged:
+        return BagBatch(ids)
+    bags, length = ids.shape
+    lengths = stream.ids((bags,), length + 1)
+    lengths[0], lengths[-1] = length, 0 if step % 2 else length
+    last = isinstance(case.model, EmbeddingBag) and case.model.include_last_offset
+    offsets = np.concatenate([[0], np.cumsum(lengths)])[: None if last else -1].astype(ids.dtype)
+    return BagBatch(ids[np.arange(length) < lengths[:, None]], offsets=offsets)
 
 
 def _text(case: Case) -> Iterator[Batch]:

@@ -6,6 +6,7 @@ import importlib
 import importlib.util
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -13,7 +14,7 @@ from typing import Any, Literal, cast
 import numpy as np
 
 from reference import data
-from reference.cases import Batch, Case, DenseBatch
+from reference.cases import Batch, Case
 from reference.compare import (
     STAGES,
     Divergence,
@@ -182,8 +183,8 @@ def _advance(runner: _Runner, case: Case, batch: Batch, step: int) -> None:
     if not runner.running:
         return
     trainer, result = runner.trainer, runner.result
-    own = type(batch)(*(getattr(batch, part.name).copy() for part in fields(batch)))
-    input_shape = batch.input.shape if isinstance(batch, DenseBatch) else None
+    own = type(batch)(*(copy(getattr(batch, part.name)) for part in fields(batch)))
+    input_shapes = {name: getattr(batch, name).shape for name in case.model.input_gradients}
 
     def keep(stage: Stage, form: Callable[[Any], Any], given: Any) -> None:
         try:
@@ -197,7 +198,7 @@ def _advance(runner: _Runner, case: Case, batch: Batch, step: int) -> None:
         if not isinstance(returned, tuple) or len(returned) != 2:
             raise TypeError(f"it returned a {type(returned).__name__}, not (loss, gradients)")
         keep("loss", as_loss, returned[0])
-        keep("grads", lambda given: as_grads(case, given, input_shape), returned[1])
+        keep("grads", lambda given: as_grads(case, given, input_shapes), returned[1])
 
     def update() -> None:
         trainer.step()

@@ -10,10 +10,22 @@ from typing import assert_never
 
 import numpy as np
 
-from reference.cases import BagBatch, Batch, Case, Classifier, DenseBatch, Embedding, Linear, LookupBatch, PairBatch
+from reference.cases import (
+    BagBatch,
+    Batch,
+    Case,
+    Classifier,
+    CrossEntropy,
+    DenseBatch,
+    Embedding,
+    EmbeddingBag,
+    Linear,
+    LookupBatch,
+    PairBatch,
+)
 from reference.contract import BadInput, Params
 
-BATCH_OF = {Embedding: LookupBatch, Linear: DenseBatch, Classifier: BagBatch}
+BATCH_OF = {Embedding: LookupBatch, EmbeddingBag: BagBatch, Linear: DenseBatch, Classifier: BagBatch}
 
 
 def check_weights(case: Case, weights: Params) -> None:
@@ -43,23 +55,74 @@ def check_batch(case: Case, batch: Batch) -> None:
             _nonempty("input", batch.input)
             _floats("upstream", batch.upstream, (*rows, model.out_features), case.dtype)
         case BagBatch():
-            assert isinstance(model, Classifier)
-            _ids("ids", batch.ids, model.num_embeddings, ndim=2)
-            _ids("labels", batch.labels, model.num_classes, ndim=1, noun="classes")
-            _same_length("labels", batch.labels, "ids", batch.ids)
+            assert isinstance(model, EmbeddingBag | Classifier)
+            bags = _check_bags(model, batch)
+            if isinstance(model, EmbeddingBag):
+                if model.weighted:
+                    _floats("per_sample_weights", batch.per_sample_weights, batch.ids.shape, case.dtype)
+                _floats("upstream", batch.upstream, (bags, model.embedding_dim), case.dtype)
+            else:
+                _check_labels(case, model, batch, bags)
         case PairBatch():
             assert not isinstance(model, Linear | Classifier)
             _ids("centers", batch.centers, model.num_embeddings, ndim=1)
-            _ids("contexts", batch.contexts, model.num_embeddings, ndim=1)
+            _ids("contexts", batch.contexts, model.num_embeddings, ndim=1, dtypes=("int64",))
             _same_length("contexts", batch.contexts, "centers", batch.centers)
         case _:
             assert_never(batch)
 
 
-def _ids(name: str, given: np.ndarray, n: int, ndim: int | None = None, noun: str = "rows of the table") -> None:
-    if not isinstance(given, np.ndarray) or given.dtype != np.int64:
+def _check_bags(model: EmbeddingBag | Classifier, batch: BagBatch) -> int:
+    """Check the ids, with their offsets; returns how many bags there are."""
+    if batch.offsets is None:
+        _ids("ids", batch.ids, model.num_embeddings, ndim=2)
+        return len(batch.ids)
+    n = len(batch.ids)
+    _ids("ids", batch.ids, model.num_embeddings, ndim=1)
+    _ids("offsets", batch.offsets, n + 1, ndim=1, noun="places", dtypes=(str(batch.ids.dtype),))
+    steps = np.diff(batch.offsets)
+    if batch.offsets[0] != 0:
+        raise BadInput(f"offsets: begin with {batch.offsets[0]}; 0 is needed, the first bag begins at the first id")
+    if (steps < 0).any():
+        at = int(np.argmax(steps < 0)) + 1
+        raise BadInput(f"offsets: {batch.offsets[at]} at [{at}] is less than the one before; they may not run backward")
+    last = isinstance(model, EmbeddingBag) and model.include_last_offset
+    if last and (batch.offsets[-1] != n or len(batch.offsets) < 2):
+        raise BadInput(
+            f"offsets: end with {batch.offsets[-1]}; with include_last_offset {n} is needed, one for each id"
+        )
+    return len(batch.offsets) - last
+
+
+def _check_labels(case: Case, model: Classifier, batch: BagBatch, bags: int) -> None:
+    loss, labels = model.loss, batch.labels
+    if not isinstance(loss, CrossEntropy) or loss.probabilities:
+        _floats("labels", labels, (bags, model.num_classes), case.dtype)
+    else:
+        if isinstance(labels, np.ndarray) and labels.dtype.kind in "iu":
+            labels = np.where(labels == loss.ignore_index, 0, labels)
+        _ids("labels", labels, model.num_classes, ndim=1, noun="classes", dtypes=("int64",))
+        assert labels is not None
+        if len(labels) != bags:
+            raise BadInput(f"labels: are {len(labels)}, but there are {bags} bags; as many are needed")
+    if model.dropout:
+        shape = (bags, sum(model.hidden_features))
+        if not isinstance(batch.keep, np.ndarray) or batch.keep.dtype != bool or batch.keep.shape != shape:
+            raise BadInput(f"keep: a boolean array of shape {shape} is needed, one for each hidden unit of each bag")
+
+
+def _ids(
+    name: str,
+    given: np.ndarray | None,
+    n: int,
+    ndim: int | None = None,
+    noun: str = "rows of the table",
+    dtypes: tuple[str, ...] = ("int64", "int32"),
+) -> None:
+    """Ids are int64 or int32, as for torch's embeddings; the targets of a cross-entropy are int64 alone."""
+    if not isinstance(given, np.ndarray) or given.dtype not in dtypes:
         kind = given.dtype if isinstance(given, np.ndarray) else type(given).__name__
-        raise BadInput(f"{name}: are {kind}; an array of integers, int64, is needed")
+        raise BadInput(f"{name}: are {kind}; an array of integers, {' or '.join(dtypes)}, is needed")
     if ndim is not None and given.ndim != ndim:
         raise BadInput(f"{name}: have {given.ndim} dimensions, shape {given.shape}; {ndim} are needed")
     _nonempty(name, given)
@@ -70,7 +133,7 @@ def _ids(name: str, given: np.ndarray, n: int, ndim: int | None = None, noun: st
         )
 
 
-def _floats(name: str, given: np.ndarray, shape: tuple[int, ...], dtype: str) -> None:
+def _floats(name: str, given: np.ndarray | None, shape: tuple[int, ...], dtype: str) -> None:
     if not isinstance(given, np.ndarray) or given.dtype != dtype:
         kind = given.dtype if isinstance(given, np.ndarray) else type(given).__name__
         raise BadInput(f"{name}: is {kind}; an array of {dtype} is needed")

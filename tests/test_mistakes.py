@@ -24,9 +24,9 @@ FOUND_IN = [
     ("mean-undivided", "classifier-dialogue-sgd", "grads", {"embedding.weight"}),
     ("bias-not-summed", "linear-small-sgd", "grads", {"linear.bias"}),
     ("bias-not-summed", "classifier-dialogue-sgd", "grads", {"fc1.bias", "fc2.bias"}),
-    ("logits-for-probabilities", "classifier-dialogue-sgd", "grads", set(Classifier(1, 1, 1, 1).shapes)),
+    ("logits-for-probabilities", "classifier-dialogue-sgd", "grads", set(Classifier(1, 1, (1,), 1).shapes)),
     ("logits-for-probabilities", "skipgram-dialogue-epoch-sgd", "grads", set(SkipGram(1, 1).shapes)),
-    ("sign-turned", "classifier-dialogue-sgd", "grads", set(Classifier(1, 1, 1, 1).shapes)),
+    ("sign-turned", "classifier-dialogue-sgd", "grads", set(Classifier(1, 1, (1,), 1).shapes)),
     ("sign-turned", "skipgram-dialogue-epoch-sgd", "grads", set(SkipGram(1, 1).shapes)),
     ("log-of-shifted-probability", "skipgram-saturated-sgd", "loss", {"loss"}),
     ("one-context-subtracted", "skipgram-dialogue-epoch-sgd", "grads", set(SkipGram(1, 1).shapes)),
@@ -42,7 +42,9 @@ def plant(mistake: str, case: Case) -> Result:
 
 @pytest.mark.parametrize("layout", ["dense", "rows"])
 @pytest.mark.parametrize("dtype", ["f64", "f32"])
-@pytest.mark.parametrize(("mistake", "case", "stage", "tensors"), FOUND_IN, ids=lambda value: str(value)[:40])
+@pytest.mark.parametrize(
+    ("mistake", "case", "stage", "tensors"), FOUND_IN, ids=lambda v: v if isinstance(v, str) else ""
+)
 def test_planted_mistake_is_found(
     mistake: str, case: str, stage: str, tensors: set[str], dtype: str, layout: str
 ) -> None:
@@ -64,7 +66,7 @@ def test_every_mistake_is_planted_somewhere() -> None:
 
 RIGHT_IN = [
     ("duplicates-overwritten", Case("distinct", Embedding(50, 3), SGD(), Drawn((2,)), seed=1)),
-    ("mean-undivided", Case("single", Classifier(10, 5, 4, 3), SGD(), Drawn((4, 1)))),
+    ("mean-undivided", Case("single", Classifier(10, 5, (4,), 3), SGD(), Drawn((4, 1)))),
     ("one-context-subtracted", Case("mean", SkipGram(7, 3), SGD(), Drawn((6,)))),
 ]
 
