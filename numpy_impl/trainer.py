@@ -15,7 +15,14 @@ MODELS = {
     cases.Classifier: classifier.Classifier,
     cases.SkipGram: skipgram.SkipGram,
 }
-OPTIMIZERS = {cases.SGD: optimizers.SGD, cases.Adam: optimizers.Adam}
+OPTIMIZERS = {
+    cases.SGD: optimizers.SGD,
+    cases.Adagrad: optimizers.Adagrad,
+    cases.RMSprop: optimizers.RMSprop,
+    cases.Adam: optimizers.Adam,
+    cases.AdamW: optimizers.AdamW,
+    cases.SparseAdam: optimizers.SparseAdam,
+}
 
 
 class Trainer:
@@ -35,6 +42,8 @@ class Trainer:
         return float(loss), self.grads
 
     def step(self) -> None:
+        if self.case.max_norm is not None:
+            optimizers.clip_grad_norm_([self.grads[name] for name in self.weights], self.case.max_norm)
         self.optimizer.step(self.weights, self.grads)
 
     def params(self) -> Params:

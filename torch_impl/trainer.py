@@ -7,6 +7,7 @@ from dataclasses import asdict, fields
 import numpy as np
 import torch
 from torch import Tensor
+from torch.sparse import check_sparse_tensor_invariants
 
 from reference import cases, validate
 from reference.contract import Params, Unsupported
@@ -19,7 +20,14 @@ MODELS = {
     cases.Classifier: classifier.Classifier,
     cases.SkipGram: skipgram.SkipGram,
 }
-OPTIMIZERS = {cases.SGD: optimizers.SGD, cases.Adam: optimizers.Adam}
+OPTIMIZERS = {
+    cases.SGD: optimizers.SGD,
+    cases.Adagrad: optimizers.Adagrad,
+    cases.RMSprop: optimizers.RMSprop,
+    cases.Adam: optimizers.Adam,
+    cases.AdamW: optimizers.AdamW,
+    cases.SparseAdam: optimizers.SparseAdam,
+}
 
 
 class Trainer:
@@ -43,7 +51,10 @@ class Trainer:
         return loss.item(), grads
 
     def step(self) -> None:
-        self.optimizer.step()
+        if self.case.max_norm is not None:
+            optimizers.clip_grad_norm_(self.model.parameters(), self.case.max_norm)
+        with check_sparse_tensor_invariants(enable=False):  # the default; unsaid, Adagrad and SparseAdam warn
+            self.optimizer.step()
 
     def params(self) -> dict[str, Tensor]:
         return {name: parameter.detach() for name, parameter in self.model.named_parameters()}
