@@ -13,6 +13,7 @@ from reference.contract import Grads, Params, RowGrad, State, Unsupported
 class Optimizer(Protocol):
     """Changes the parameters in place, and keeps the state that it needs to do so."""
 
+    lr: float
     state: State
 
     def step(self, p: Params, g: Grads) -> None: ...

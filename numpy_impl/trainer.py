@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from numpy_impl import classifier, embedding, linear, optimizers, skipgram
+from numpy_impl import cbow, classifier, embedding, linear, optimizers, skipgram
 from reference import cases, validate
 from reference.contract import Grads, Params, State, Unsupported
 
@@ -13,6 +13,7 @@ MODELS = {
     cases.Linear: linear.Linear,
     cases.Classifier: classifier.Classifier,
     cases.SkipGram: skipgram.SkipGram,
+    cases.CBOW: cbow.CBOW,
 }
 OPTIMIZERS = {cases.SGD: optimizers.SGD, cases.Adam: optimizers.Adam}
 
@@ -26,6 +27,7 @@ class Trainer:
         self.model = MODELS[type(case.model)](case.model, case.sparse)
         self.optimizer = OPTIMIZERS[type(case.optimizer)](case.optimizer, self.weights)
         self.grads: Grads = {}
+        self.steps = 0
 
     def loss_and_grads(self, batch: cases.Batch) -> tuple[float, Grads]:
         validate.check_batch(self.case, batch)
@@ -35,6 +37,10 @@ class Trainer:
 
     def step(self) -> None:
         self.optimizer.step(self.weights, self.grads)
+        if self.case.lr_decay_to is not None:
+            self.steps += 1
+            first, last = self.case.optimizer.lr, self.case.lr_decay_to
+            self.optimizer.lr = first + (last - first) * min(self.steps / self.case.steps, 1)
 
     def params(self) -> Params:
         return self.weights

@@ -63,12 +63,12 @@ def _classifiers() -> list[Case]:
 def _skipgrams() -> list[Case]:
     words = 7
     epoch = 15  # one update for each word of the dialogue's corpus
-    whole = Case("dialogue", SkipGram(words, 3, "sum"), SGD(lr=0.1), Dialogue(), steps=1000 * epoch)
+    whole = Case("dialogue", SkipGram(words, 3, reduction="sum"), SGD(lr=0.1), Dialogue(), steps=1000 * epoch)
     cases = [
         Case("pairs", SkipGram(words, 3), SGD(), Drawn((6,)), steps=5),
         Case("one", SkipGram(2, 1), SGD(), Drawn((1,))),
         Case("primes", SkipGram(101, 13), SGD(), Drawn((17,), used=97), steps=5),
-        Case("sum", SkipGram(23, 8, "sum"), SGD(), Drawn((12,)), steps=5),
+        Case("sum", SkipGram(23, 8, reduction="sum"), SGD(), Drawn((12,)), steps=5),
         Case("zipf", SkipGram(1009, 33), SGD(), Drawn((32,), zipf=True), steps=5),
         # probabilities down to 1e-60: log(softmax) is -inf in float32, log_softmax is not
         Case("saturated", SkipGram(13, 8), SGD(), Drawn((9,)), gain=6),

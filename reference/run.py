@@ -179,7 +179,8 @@ def _advance(runner: _Runner, case: Case, batch: Batch, step: int) -> None:
     if not runner.running:
         return
     trainer, result = runner.trainer, runner.result
-    own = type(batch)(*(getattr(batch, part.name).copy() for part in fields(batch)))
+    parts = (getattr(batch, part.name) for part in fields(batch))
+    own = type(batch)(*(None if part is None else part.copy() for part in parts))
     input_shape = batch.input.shape if isinstance(batch, DenseBatch) else None
 
     def keep(stage: Stage, form: Callable[[Any], Any], given: Any) -> None:

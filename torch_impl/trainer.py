@@ -6,16 +6,18 @@ from dataclasses import asdict, fields
 
 import torch
 from torch import Tensor
+from torch.optim.lr_scheduler import LinearLR
 
 from reference import cases, validate
 from reference.contract import Params, Unsupported
-from torch_impl import classifier, embedding, linear, optimizers, skipgram
+from torch_impl import cbow, classifier, embedding, linear, optimizers, skipgram
 
 MODELS = {
     cases.Embedding: embedding.Embedding,
     cases.Linear: linear.Linear,
     cases.Classifier: classifier.Classifier,
     cases.SkipGram: skipgram.SkipGram,
+    cases.CBOW: cbow.CBOW,
 }
 OPTIMIZERS = {cases.SGD: optimizers.SGD, cases.Adam: optimizers.Adam}
 
@@ -28,10 +30,14 @@ class Trainer:
         self.model = MODELS[type(case.model)](case.model, case.sparse).to(getattr(torch, case.dtype))
         self.model.load_state_dict({name: torch.tensor(weight) for name, weight in weights.items()})
         self.optimizer = OPTIMIZERS[type(case.optimizer)](self.model.parameters(), **asdict(case.optimizer))
+        if case.lr_decay_to is not None:
+            last = case.lr_decay_to / case.optimizer.lr
+            self.schedule = LinearLR(self.optimizer, start_factor=1, end_factor=last, total_iters=case.steps)
 
     def loss_and_grads(self, batch: cases.Batch) -> tuple[float, dict[str, Tensor]]:
         validate.check_batch(self.case, batch)
-        tensors = type(batch)(*(torch.tensor(getattr(batch, field.name)) for field in fields(batch)))
+        parts = (getattr(batch, field.name) for field in fields(batch))
+        tensors = type(batch)(*(None if part is None else torch.tensor(part) for part in parts))
         if isinstance(batch, cases.DenseBatch):
             tensors.input.requires_grad_()
         self.optimizer.zero_grad()
@@ -44,6 +50,8 @@ class Trainer:
 
     def step(self) -> None:
         self.optimizer.step()
+        if self.case.lr_decay_to is not None:
+            self.schedule.step()
 
     def params(self) -> dict[str, Tensor]:
         return {name: parameter.detach() for name, parameter in self.model.named_parameters()}
