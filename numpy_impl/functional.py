@@ -28,8 +28,8 @@ def log_softmax(logits: Float[ndarray, "N C"]) -> Float[ndarray, "N C"]:
 def log_sigmoid(x: Float[ndarray, "*shape"]) -> tuple[Float[ndarray, "*shape"], Callable]:
     """log(1 / (1 + exp(-x))), finite and exact to the last digits for every x. Backward: d * (1 - sigmoid(x)).
 
-    Only exp(-|x|) is ever taken, so nothing overflows; and 1 - sigmoid(x) = sigmoid(-x) is not computed as a difference,
-    in which a saturated sigmoid would lose its digits.
+    Only exp(-|x|) is ever taken, so nothing overflows; and 1 - sigmoid(x) is computed as sigmoid(-x), since a saturated
+    sigmoid would lose its digits in the difference.
     """
     exp = np.exp(-np.abs(x))
 

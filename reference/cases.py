@@ -105,8 +105,10 @@ class NegativeSampling:
     The negatives are part of the batch, (N, K), drawn with a probability that is proportional to count**power.
     accidental_hits: what becomes of a negative that is the target itself. "keep": it counts, as the formula has it.
     "mask": it counts neither in the loss nor in the gradient, as in word2vec.c. "redraw": it is drawn anew until it is
-    another word, so that the batch has none. Mikolov et al. 2013b, equation 4, https://arxiv.org/abs/1310.4546; Goldberg
-    and Levy 2014, https://arxiv.org/abs/1402.3722.
+    another word, so that the batch has none.
+
+    Mikolov et al. 2013b, equation 4, https://arxiv.org/abs/1310.4546; Goldberg and Levy 2014,
+    https://arxiv.org/abs/1402.3722.
     """
 
     num_negatives: int = 5
@@ -254,8 +256,8 @@ class BagBatch:
 class PairBatch:
     """Pairs of a centre word and one word of its context. A centre with several contexts stands in several pairs.
 
-    negatives: those of `NegativeSampling`. nodes, signs: the paths of `HierarchicalSoftmax` to the contexts, the longest
-    of them L nodes: +1 where the code is 0, -1 where it is 1; after the end of a path, the root with the sign 0.
+    negatives: those of `NegativeSampling`. nodes, signs: of `HierarchicalSoftmax`, the paths to the contexts, the longest
+    of L nodes: +1 where the code is 0, -1 where it is 1; after the end of a path, the root with the sign 0.
     """
 
     centers: Int[ndarray, " N"]
@@ -327,8 +329,8 @@ class Text:
 
     source: `pydoc_data.topics` or the path of a UTF-8 file. A classifier gets paragraphs, cut or repeated to `length`
     ids, and their chapter; a skip-gram the pairs within `window`, CBOW the contexts. Of these, as word2vec has it,
-    dynamic_window: each centre has a window of its own, drawn from 1 to `window`. subsample: the threshold t above which
-    frequent words are dropped, before there are windows (`reference.text.kept`). Both are drawn anew in each pass.
+    dynamic_window: each centre has a window of its own, drawn from 1 to `window`. subsample: the threshold t, above
+    which frequent words are dropped before there are windows (`reference.text.kept`). Both are drawn anew in each pass.
     """
 
     source: str
@@ -351,7 +353,7 @@ class Case:
     name: what is special about it. sparse: the gradients of `model.tables` are asked for as rows. dtype: of the
     parameters, and so of all that is computed from them. steps: how many batches are trained on. gain: the initial
     weights are so many times larger than usual, so that a softmax saturates. lr_decay_to: the learning rate falls
-    linearly, from the optimizer's in the first step to this one after the last, as word2vec's does; `step()` sees to it.
+    linearly, from the optimizer's in the first step to this one after the last, as in word2vec; `step()` sees to it.
     """
 
     name: str

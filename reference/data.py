@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from itertools import chain, cycle, islice, repeat
-from typing import assert_never
+from itertools import cycle, islice, repeat
+from typing import Any, assert_never
 
 import numpy as np
 
@@ -90,9 +90,9 @@ def batches(case: Case) -> Iterator[Batch]:
 
 
 def counts(case: Case) -> np.ndarray:
-    """How often each word (V,) occurs in the case's text, which negatives are drawn by and a Huffman tree is built from.
+    """How often each word (V,) occurs: by this, negatives are drawn and a Huffman tree is built.
 
-    Of words that are drawn: a thousand times each, or as 1/rank falls from there; those that are not used, never.
+    In the case's text; or, of words that are drawn, 1000 times each or 1000/rank, and those that are not used never.
     """
     match case.data:
         case Dialogue():
@@ -143,7 +143,7 @@ def _dialogue(case: Case) -> Iterator[Batch]:
     assert isinstance(case.data, Dialogue)
     corpus = text.read_string(DIALOGUE_CORPUS, min_count=1)
     pairs = (corpus.pairs(sentence, case.data.window) for sentence in corpus.sentences)
-    steps = []
+    steps: list[Batch] = []
     for centers, contexts, positions in pairs:
         for position in np.unique(positions):
             here = positions == position
@@ -189,7 +189,7 @@ def _text(case: Case) -> Iterator[Batch]:
     assert isinstance(case.data, Text)
     data, stream = case.data, Stream(case.seed, BATCHES)
     corpus = text.read(data.source)
-    passes: Iterator[tuple[Sequence, Sequence]]
+    passes: Iterator[tuple[Any, Any]]
     batch: Callable[[Sequence, Sequence], Batch]
     match case.model:
         case Classifier():
@@ -224,9 +224,7 @@ def _pairs(corpus: text.Corpus, data: Text, stream: Stream) -> tuple[np.ndarray,
     return centers, contexts, positions
 
 
-def _by_center(
-    centers: np.ndarray, contexts: np.ndarray, positions: np.ndarray
-) -> tuple[list[np.ndarray], np.ndarray]:
+def _by_center(centers: np.ndarray, contexts: np.ndarray, positions: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
     """The pairs of one pass by centre: the contexts of each, and the centres."""
     _, begin = np.unique(positions, return_index=True)
     return np.split(contexts, begin[1:]), centers[begin]

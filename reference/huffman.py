@@ -26,7 +26,7 @@ class Tree:
 
 
 def huffman(counts: np.ndarray) -> Tree:
-    """The tree of the counts (V,), V at least 2, by joining the two rarest again and again; of those the rarer is code 0.
+    """The tree of the counts (V,), V at least 2: the two rarest are joined, again and again, the rarer with code 0.
 
     Of equal counts, joined ones come before words, older ones before newer ones, and words of higher id before words of
     lower id: the tree that word2vec.c's CreateBinaryTree makes of a vocabulary sorted by falling count.

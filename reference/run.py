@@ -6,7 +6,8 @@ import importlib
 import importlib.util
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from copy import deepcopy
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -179,8 +180,7 @@ def _advance(runner: _Runner, case: Case, batch: Batch, step: int) -> None:
     if not runner.running:
         return
     trainer, result = runner.trainer, runner.result
-    parts = (getattr(batch, part.name) for part in fields(batch))
-    own = type(batch)(*(None if part is None else part.copy() for part in parts))
+    own = deepcopy(batch)
     input_shape = batch.input.shape if isinstance(batch, DenseBatch) else None
 
     def keep(stage: Stage, form: Callable[[Any], Any], given: Any) -> None:

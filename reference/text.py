@@ -41,9 +41,7 @@ class Corpus:
         return max(2, int(self.chapters.max()) + 1)
 
     @staticmethod
-    def pairs(
-        ids: np.ndarray, window: int, own: np.ndarray | None = None
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def pairs(ids: np.ndarray, window: int, own: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """All (centre, context) pairs at most `window` words apart, in the order of the centres.
 
         own: a window for each centre, none larger than `window`. Returns centres, contexts and the centres' positions,

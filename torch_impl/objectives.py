@@ -75,7 +75,7 @@ def decisions(
     reduction: Literal["mean", "sum"],
     sparse: bool,
 ) -> Float[Tensor, ""]:
-    """-log sigmoid(sign * hidden @ table[id]), summed over K: yes where the sign is 1, no where -1; 0 does not count."""
+    """-log sigmoid(sign * hidden @ table[id]), summed: yes where the sign is 1, no where -1, 0 does not count."""
     rows = embedding(ids, table, sparse=sparse)
     scores = torch.einsum("nd,nkd->nk", hidden, rows)
     log_p = log_sigmoid(signs * scores)
