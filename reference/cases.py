@@ -256,8 +256,8 @@ class BagBatch:
 class PairBatch:
     """Pairs of a centre word and one word of its context. A centre with several contexts stands in several pairs.
 
-    negatives: those of `NegativeSampling`. nodes, signs: of `HierarchicalSoftmax`, the paths to the contexts, the longest
-    of L nodes: +1 where the code is 0, -1 where it is 1; after the end of a path, the root with the sign 0.
+    negatives: those of `NegativeSampling`. nodes, signs: of `HierarchicalSoftmax`, the paths to the contexts,
+    the longest of L nodes: +1 where the code is 0, -1 where it is 1; after its end, the root with the sign 0.
     """
 
     centers: Int[ndarray, " N"]
