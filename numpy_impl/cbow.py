@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
 
 import numpy as np
-from jaxtyping import Float, Int
-from numpy import ndarray
 
+from numpy_impl.embedding_bag import embedding_bag
 from numpy_impl.objectives import objective_of
-from numpy_impl.rows import rows_of
 from reference import cases
-from reference.contract import Grads, Params, RowGrad
+from reference.contract import Grads, Params
 
 
 class CBOW:
@@ -23,7 +20,7 @@ class CBOW:
         self.mode = model.mode
 
     def forward(self, p: Params, batch: cases.ContextBatch) -> tuple[np.floating, Callable[[], Grads]]:
-        hidden, d_hidden = context_bag(batch.ids, batch.offsets, p["context.weight"], self.mode, self.sparse)
+        hidden, d_hidden = embedding_bag(batch.ids, p["context.weight"], self.sparse, batch.offsets, self.mode)
         loss, d_loss = self.objective(hidden, p[self.output], batch)
 
         def backward() -> Grads:
@@ -33,25 +30,3 @@ class CBOW:
             return g
 
         return loss, backward
-
-
-def context_bag(
-    ids: Int[ndarray, " I"],
-    offsets: Int[ndarray, " N"],
-    weight: Float[ndarray, "V D"],
-    mode: Literal["mean", "sum"],
-    sparse: bool,
-) -> tuple[Float[ndarray, "N D"], Callable]:
-    """The mean or sum of the vectors of each context, none of which is empty.
-
-    Backward: every word of a context carries the context's gradient, divided as the forward pass divides. word2vec.c
-    does not divide it (fastText#910, gensim#697, gensim#1873, https://arxiv.org/abs/2012.15332).
-    """
-    lengths = np.diff(offsets, append=len(ids))
-    divisor = (lengths if mode == "mean" else np.ones_like(lengths)).astype(weight.dtype)[:, None]
-
-    def backward(d: Float[ndarray, "N D"]) -> RowGrad | Float[ndarray, "V D"]:
-        rows = rows_of(ids, np.repeat(d / divisor, lengths, axis=0), len(weight))
-        return rows if sparse else rows.dense()
-
-    return np.add.reduceat(weight[ids], offsets, axis=0) / divisor, backward

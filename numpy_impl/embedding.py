@@ -1,4 +1,4 @@
-"""The embedding lookup, and the bag that averages it."""
+"""The embedding lookup."""
 
 from __future__ import annotations
 
@@ -25,30 +25,43 @@ def embedding(
     return weight[ids], backward
 
 
-def embedding_bag(
-    ids: Int[ndarray, "B L"], weight: Float[ndarray, "V D"], sparse: bool
-) -> tuple[Float[ndarray, "B D"], Callable]:
-    """The mean of the L vectors of each bag. Backward: each occurrence of an id carries 1/L of its bag's gradient."""
-    vectors, d_vectors = embedding(ids, weight, sparse)
-    length = ids.shape[1]
-
-    def backward(d: Float[ndarray, "B D"]) -> RowGrad | Float[ndarray, "V D"]:
-        return d_vectors(np.repeat(d / length, length, axis=0))
-
-    return vectors.mean(axis=1), backward
+def renorm(weight: Float[ndarray, "V D"], ids: Int[ndarray, "..."], max_norm: float, norm_type: float) -> None:
+    """Rescale, in place, the rows that are looked up and whose norm is larger than max_norm, to that norm."""
+    rows = np.unique(ids)
+    norms = np.linalg.norm(weight[rows], norm_type, axis=1)
+    large = norms > max_norm
+    weight[rows[large]] *= (max_norm / (norms[large] + 1e-7))[:, None]  # 1e-7: as PyTorch has it
 
 
 class Embedding:
     """A lookup alone, under a given upstream gradient."""
 
     def __init__(self, model: cases.Embedding, sparse: bool) -> None:
-        self.sparse = sparse
+        self.model, self.sparse = model, sparse
 
     def forward(self, p: Params, batch: cases.LookupBatch) -> tuple[np.floating, Callable[[], Grads]]:
-        output, d_output = embedding(batch.ids, p["embedding.weight"], self.sparse)
+        model, weight = self.model, p["embedding.weight"]
+        if model.max_norm is not None:
+            renorm(weight, batch.ids, model.max_norm, model.norm_type)
+        output, d_output = embedding(batch.ids, weight, self.sparse)
         loss = (output * batch.upstream).sum()
 
         def backward() -> Grads:
-            return {"embedding.weight": d_output(batch.upstream)}
+            d = batch.upstream
+            if model.scale_grad_by_freq:
+                _, which, counts = np.unique(batch.ids, return_inverse=True, return_counts=True)
+                d = d / counts[which.reshape(batch.ids.shape)][..., None].astype(d.dtype)
+            return {"embedding.weight": without_row(d_output(d), model.padding_idx)}
 
         return loss, backward
+
+
+def without_row(gradient: RowGrad | Float[ndarray, "V D"], padding_idx: int | None) -> RowGrad | Float[ndarray, "V D"]:
+    """The gradient of a table whose padding row has none."""
+    if padding_idx is None:
+        return gradient
+    if isinstance(gradient, RowGrad):
+        kept = gradient.rows != padding_idx
+        return RowGrad(gradient.rows[kept], gradient.values[kept], gradient.shape)
+    gradient[padding_idx] = 0
+    return gradient

@@ -1,13 +1,16 @@
-"""What stands between the layers and after them: activations and losses."""
+"""What stands between the layers and after them: activations, dropout and losses, each with its backward pass."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from numpy import ndarray
+
+Reduction = Literal["mean", "sum"]
 
 
 def relu(x: Float[ndarray, "*shape"]) -> tuple[Float[ndarray, "*shape"], Callable]:
@@ -17,6 +20,72 @@ def relu(x: Float[ndarray, "*shape"]) -> tuple[Float[ndarray, "*shape"], Callabl
         return d * (x > 0)
 
     return np.maximum(x, 0), backward
+
+
+def tanh(x: Float[ndarray, "*shape"]) -> tuple[Float[ndarray, "*shape"], Callable]:
+    """The hyperbolic tangent. Backward: times 1 - y², y the output."""
+    y = np.tanh(x)
+
+    def backward(d: Float[ndarray, "*shape"]) -> Float[ndarray, "*shape"]:
+        return d * (1 - y * y)
+
+    return y, backward
+
+
+def sigmoid(x: Float[ndarray, "*shape"]) -> tuple[Float[ndarray, "*shape"], Callable]:
+    """1 / (1 + exp(-x)), without overflow on either side. Backward: times y (1 - y), y the output."""
+    small = np.exp(-np.abs(x))
+    y = np.where(x >= 0, 1, small) / (1 + small)
+
+    def backward(d: Float[ndarray, "*shape"]) -> Float[ndarray, "*shape"]:
+        return d * y * (1 - y)
+
+    return y, backward
+
+
+def gelu(x: Float[ndarray, "*shape"]) -> tuple[Float[ndarray, "*shape"], Callable]:
+    """The product x Φ(x), Φ the normal distribution function. Backward: times Φ(x) + x φ(x), φ its density.
+
+    Hendrycks and Gimpel 2016, https://arxiv.org/abs/1606.08415.
+    """
+    cdf = (1 + np.asarray(_erf(x * math.sqrt(0.5)), x.dtype)) / 2
+
+    def backward(d: Float[ndarray, "*shape"]) -> Float[ndarray, "*shape"]:
+        density = np.exp(-x * x / 2) * (1 / math.sqrt(2 * math.pi))
+        return d * (cdf + x * density)
+
+    return x * cdf, backward
+
+
+_erf = np.frompyfunc(math.erf, 1, 1)  # NumPy has none
+
+
+def gelu_tanh(x: Float[ndarray, "*shape"]) -> tuple[Float[ndarray, "*shape"], Callable]:
+    """The approximation x (1 + tanh(u)) / 2 of gelu, u = sqrt(2/π) (x + 0.044715 x³): `gelu(approximate="tanh")`."""
+    k = math.sqrt(2 / math.pi)
+    t = np.tanh(k * (x + 0.044715 * x**3))
+
+    def backward(d: Float[ndarray, "*shape"]) -> Float[ndarray, "*shape"]:
+        return d * ((1 + t) / 2 + x * (1 - t * t) / 2 * k * (1 + 3 * 0.044715 * x * x))
+
+    return x * (1 + t) / 2, backward
+
+
+def dropout(
+    x: Float[ndarray, "B H"], keep: Bool[ndarray, "B H"] | None, p: float
+) -> tuple[Float[ndarray, "B H"], Callable]:
+    """Zero where `keep` is false, over 1 - p elsewhere, so that the mean stays. Backward: the same to the gradient.
+    Without a mask, nothing.
+
+    Srivastava et al. 2014, in PyTorch's inverted form; the mask is part of the batch.
+    """
+    if keep is None:
+        return x, lambda d: d
+
+    def backward(d: Float[ndarray, "B H"]) -> Float[ndarray, "B H"]:
+        return d * keep / (1 - p)
+
+    return x * keep / (1 - p), backward
 
 
 def log_softmax(logits: Float[ndarray, "N C"]) -> Float[ndarray, "N C"]:
@@ -40,19 +109,59 @@ def log_sigmoid(x: Float[ndarray, "*shape"]) -> tuple[Float[ndarray, "*shape"], 
 
 
 def cross_entropy(
-    logits: Float[ndarray, "N C"], target: Int[ndarray, " N"], reduction: Literal["mean", "sum"] = "mean"
+    logits: Float[ndarray, "N C"],
+    target: Int[ndarray, " N"] | Float[ndarray, "N C"],
+    weight: Float[ndarray, " C"] | None = None,
+    ignore_index: int = -100,
+    reduction: Reduction = "mean",
+    label_smoothing: float = 0.0,
 ) -> tuple[np.floating, Callable]:
-    """-log softmax(logits)[target], reduced over N. Backward: (probabilities - onehot(target)), over N for the mean.
+    """-Σ_c weight_c q_c log softmax(logits)_c, q the target distribution, reduced over N.
 
-    https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.cross_entropy.html
+    q is onehot(target), or the target itself where it holds probabilities; smoothed, it is (1 - s) q + s / C. The mean
+    divides by the weights of the targets that are not ignored, for probabilities by N. Backward: Σ_c weight_c q_c
+    times the probabilities, less weight q: for a plain target, probabilities - onehot. Where all are ignored, the mean
+    is NaN and its gradient 0.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html
     """
+    n, classes = logits.shape
+    weight = np.ones(classes, logits.dtype) if weight is None else weight
     log_probabilities = log_softmax(logits)
-    n = np.arange(len(target))
-    divisor = logits.dtype.type(len(target) if reduction == "mean" else 1)
+    if target.ndim == 2:
+        q, divisor = target, n
+    else:
+        counted = target != ignore_index
+        q = np.zeros_like(logits)
+        q[counted, target[counted]] = 1
+        divisor = weight[target[counted]].sum()
+    if label_smoothing:
+        q = (1 - label_smoothing) * q + label_smoothing / classes
+        if target.ndim == 1:
+            q *= counted[:, None]
+    q = weight * q
+    if reduction == "sum":
+        divisor = 1
 
     def backward() -> Float[ndarray, "N C"]:
-        d = np.exp(log_probabilities)
-        d[n, target] -= 1
-        return d / divisor
+        d = np.exp(log_probabilities) * q.sum(axis=1, keepdims=True) - q
+        return d / logits.dtype.type(divisor) if divisor else d
 
-    return -log_probabilities[n, target].sum() / divisor, backward
+    loss = -(q * log_probabilities).sum()
+    return (loss / logits.dtype.type(divisor) if divisor else logits.dtype.type(np.nan)), backward
+
+
+def mse_loss(
+    output: Float[ndarray, "N C"], target: Float[ndarray, "N C"], reduction: Reduction = "mean"
+) -> tuple[np.floating, Callable]:
+    """(output - target)², its mean over all N·C entries or their sum. Backward: twice the difference, divided alike.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.MSELoss.html
+    """
+    off = output - target
+    divisor = off.dtype.type(off.size if reduction == "mean" else 1)
+
+    def backward() -> Float[ndarray, "N C"]:
+        return 2 * off / divisor
+
+    return (off * off).sum() / divisor, backward

@@ -38,7 +38,7 @@ def softmax(
 ) -> tuple[np.floating, Callable]:
     """Every word competes: the cross-entropy of the targets. Every row of the table takes part in every pair."""
     logits = hidden @ table.T
-    loss, d_loss = cross_entropy(logits, batch.targets, reduction)
+    loss, d_loss = cross_entropy(logits, batch.targets, reduction=reduction)
 
     def backward() -> tuple[Float[ndarray, "N D"], Float[ndarray, "V D"]]:
         d = d_loss()

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from numpy_impl import cbow, classifier, embedding, linear, optimizers, skipgram
+from numpy_impl import cbow, classifier, embedding, embedding_bag, linear, optimizers, skipgram
 from reference import cases, validate
 from reference.contract import Grads, Params, State, Unsupported
 
 MODELS = {
     cases.Embedding: embedding.Embedding,
+    cases.EmbeddingBag: embedding_bag.EmbeddingBag,
     cases.Linear: linear.Linear,
     cases.Classifier: classifier.Classifier,
     cases.SkipGram: skipgram.SkipGram,
@@ -50,8 +51,8 @@ class Trainer:
 
 
 def build(case: cases.Case, weights: Params) -> Trainer:
-    """A trainer of the case in NumPy. Raises Unsupported for row gradients under Adam, BadInput for wrong weights."""
-    if case.sparse and isinstance(case.optimizer, cases.Adam):
-        raise Unsupported("Adam takes dense gradients only; use SGD for row gradients")
+    """A trainer in NumPy. Raises Unsupported where PyTorch refuses the case, BadInput for wrong weights."""
+    if case.refusal:
+        raise Unsupported(case.refusal)
     validate.check_weights(case, weights)
     return Trainer(case, weights)

@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 
 Shapes = dict[str, tuple[int, ...]]
@@ -23,11 +23,18 @@ Shapes = dict[str, tuple[int, ...]]
 class Embedding:
     """A lookup alone, under a given upstream gradient: loss = sum(embedding.weight[ids] * upstream).
 
-    Batch: `LookupBatch`. https://docs.pytorch.org/docs/stable/generated/torch.nn.Embedding.html
+    Batch: `LookupBatch`. padding_idx: the row that gets no gradient. max_norm: rows that are looked up and whose
+    norm_type-norm is larger are first rescaled to it, in the table itself. scale_grad_by_freq: the gradient of a row is
+    divided by how often its id occurs in the batch.
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.Embedding.html
     """
 
     num_embeddings: int
     embedding_dim: int
+    padding_idx: int | None = None
+    max_norm: float | None = None
+    norm_type: float = 2.0
+    scale_grad_by_freq: bool = False
 
     @property
     def shapes(self) -> Shapes:
@@ -35,7 +42,42 @@ class Embedding:
         return {"embedding.weight": (self.num_embeddings, self.embedding_dim)}
 
     tables = ("embedding.weight",)
-    gradient_of_input = False
+    input_gradients = ()
+
+
+@dataclass(frozen=True)
+class EmbeddingBag:
+    """Bags of vectors pooled into one each, under a given upstream gradient: loss = sum(pooled * upstream).
+
+    Batch: `BagBatch` with `upstream`, of fixed bags (B, L) or of ragged ones, ids (N,) with offsets. mode: what a bag
+    becomes; the maximum goes to the first of equals. An empty bag is zero, has no gradient, and so has a bag of padding
+    alone: padding_idx is left out of the pooling and of the mean's divisor. include_last_offset: the offsets end with
+    the number of ids. weighted: the batch has per_sample_weights, each vector is multiplied by its own first, and their
+    gradient is asked for under that name (mode sum only). max_norm, norm_type, scale_grad_by_freq: as in `Embedding`.
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.EmbeddingBag.html
+    """
+
+    num_embeddings: int
+    embedding_dim: int
+    mode: Literal["mean", "sum", "max"] = "mean"
+    padding_idx: int | None = None
+    include_last_offset: bool = False
+    weighted: bool = False
+    max_norm: float | None = None
+    norm_type: float = 2.0
+    scale_grad_by_freq: bool = False
+
+    @property
+    def shapes(self) -> Shapes:
+        """The parameters' shapes, by name."""
+        return {"embedding.weight": (self.num_embeddings, self.embedding_dim)}
+
+    tables = ("embedding.weight",)
+
+    @property
+    def input_gradients(self) -> tuple[str, ...]:
+        """The fields of the batch whose gradient is asked for."""
+        return ("per_sample_weights",) if self.weighted else ()
 
 
 @dataclass(frozen=True)
@@ -55,35 +97,71 @@ class Linear:
         return {"linear.weight": (self.out_features, self.in_features), "linear.bias": (self.out_features,)}
 
     tables = ()
-    gradient_of_input = True
+    input_gradients = ("input",)
+
+
+@dataclass(frozen=True)
+class CrossEntropy:
+    """Softmax cross-entropy.
+
+    weight: one a class; the mean divides by the weights of the targets that count. ignore_index: the label that does
+    not count. probabilities: the labels of the batch are distributions (B, C), and the mean divides by B.
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html
+    """
+
+    weight: tuple[float, ...] | None = None
+    ignore_index: int = -100
+    reduction: Literal["mean", "sum"] = "mean"
+    label_smoothing: float = 0.0
+    probabilities: bool = False
+
+
+@dataclass(frozen=True)
+class MSELoss:
+    """Squared error, for regression: the labels of the batch are (B, C) numbers.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.MSELoss.html
+    """
+
+    reduction: Literal["mean", "sum"] = "mean"
 
 
 @dataclass(frozen=True)
 class Classifier:
-    """Mean-pooled embedding, linear, ReLU, linear, softmax cross-entropy averaged over the batch.
+    """Pooled embedding, hidden layers each with an activation, a linear layer, and a loss averaged over the batch.
 
-    Batch: `BagBatch`. The pooled vector is the mean over the L ids of a bag, so each occurrence of an id carries 1/L of
-    the bag's gradient.
+    Batch: `BagBatch` with `labels`. hidden_features: the width of each hidden layer, `fc1`, `fc2`, ...; the last layer
+    gives num_classes outputs. mode, padding_idx: as in `EmbeddingBag`; under `mean` each occurrence of an id carries
+    1/L of its bag's gradient. activation: `gelu_tanh` is gelu with approximate="tanh". dropout: the probability of a
+    hidden unit to be dropped; the batch says which are kept.
     """
 
     num_embeddings: int
     embedding_dim: int
-    hidden_features: int
+    hidden_features: tuple[int, ...]
     num_classes: int
+    mode: Literal["mean", "sum", "max"] = "mean"
+    padding_idx: int | None = None
+    activation: Literal["relu", "tanh", "sigmoid", "gelu", "gelu_tanh"] = "relu"
+    dropout: float = 0.0
+    loss: CrossEntropy | MSELoss = CrossEntropy()
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """The names of the dense layers, the hidden ones first."""
+        return tuple(f"fc{i}" for i in range(1, len(self.hidden_features) + 2))
 
     @property
     def shapes(self) -> Shapes:
         """The parameters' shapes, by name."""
-        return {
-            "embedding.weight": (self.num_embeddings, self.embedding_dim),
-            "fc1.weight": (self.hidden_features, self.embedding_dim),
-            "fc1.bias": (self.hidden_features,),
-            "fc2.weight": (self.num_classes, self.hidden_features),
-            "fc2.bias": (self.num_classes,),
-        }
+        widths = (self.embedding_dim, *self.hidden_features, self.num_classes)
+        shapes: Shapes = {"embedding.weight": (self.num_embeddings, self.embedding_dim)}
+        for name, features, outputs in zip(self.layers, widths[:-1], widths[1:], strict=True):
+            shapes |= {f"{name}.weight": (outputs, features), f"{name}.bias": (outputs,)}
+        return shapes
 
     tables = ("embedding.weight",)
-    gradient_of_input = False
+    input_gradients = ()
 
 
 # The objectives of word2vec: how a hidden vector (D,) and the word that it is to predict become a loss. Each is summed
@@ -154,7 +232,7 @@ class _Word2Vec:
         """The tables that can have row gradients."""
         return (self.given,) if isinstance(self.objective, Softmax) else (self.given, self.output)
 
-    gradient_of_input = False
+    input_gradients = ()
 
 
 @dataclass(frozen=True)
@@ -192,7 +270,7 @@ class CBOW(_Word2Vec):
     given, predicted = "context.weight", "center.weight"
 
 
-Model = Embedding | Linear | Classifier | SkipGram | CBOW
+Model = Embedding | EmbeddingBag | Linear | Classifier | SkipGram | CBOW
 
 # --- optimizers ------------------------------------------------------------------------------------------------------
 
@@ -246,10 +324,20 @@ class DenseBatch:
 
 @dataclass(frozen=True, eq=False)
 class BagBatch:
-    """Bags of L ids each, and the class of each bag."""
+    """B bags of ids, and what they should become.
 
-    ids: Int[ndarray, "B L"]
-    labels: Int[ndarray, " B"]
+    ids: (B, L), or all bags one after the other, (N,), with the offsets at which each begins (and, if the model says
+    so, the number of ids as a last one). labels: the class of each bag, or (B, C) numbers, as the loss wants them.
+    per_sample_weights: shaped as the ids. upstream: the gradient that reaches each pooled vector, for an
+    `EmbeddingBag` alone. keep: which units of all hidden layers side by side dropout leaves alone, (B, H1 + H2 + ...).
+    """
+
+    ids: Int[ndarray, "B L"] | Int[ndarray, " N"]
+    labels: Int[ndarray, " B"] | Float[ndarray, "B C"] | None = None
+    offsets: Int[ndarray, " B"] | None = None
+    per_sample_weights: Float[ndarray, "*ids"] | None = None
+    upstream: Float[ndarray, "B D"] | None = None
+    keep: Bool[ndarray, "B H"] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -315,12 +403,16 @@ class Drawn:
 
     shape: that of the ids, or (B,) rows, or (N,) pairs, or (N, C) for N contexts of 1 to C words. zipf: ids as skewed
     as words are (density 1/rank) instead of uniform. used: how many of the vocabulary's rows may occur (default: all),
-    so that some are sure never to be looked up.
+    so that some are sure never to be looked up. ragged: bags of 0 to L ids, the last one empty in every other step,
+    handed over with offsets. ids_dtype: that of the ids. Where the model has a padding_idx, the first bag is of padding
+    alone.
     """
 
     shape: tuple[int, ...]
     zipf: bool = False
     used: int | None = None
+    ragged: bool = False
+    ids_dtype: Literal["int64", "int32"] = "int64"
 
 
 @dataclass(frozen=True)
@@ -383,6 +475,19 @@ class Case:
     def row_tables(self) -> tuple[str, ...]:
         """The tables whose gradient is asked for as rows."""
         return self.model.tables if self.sparse else ()
+
+    @property
+    def refusal(self) -> str:
+        """Why PyTorch refuses this combination, and so both twins do, and what to use instead; empty if it does not."""
+        if not self.sparse:
+            return ""
+        if isinstance(self.optimizer, Adam):
+            return "Adam takes dense gradients only; use SGD for row gradients"
+        if getattr(self.model, "mode", None) == "max":
+            return "mode max has dense gradients only; use sparse=False, or mode mean or sum"
+        if getattr(self.model, "scale_grad_by_freq", False):
+            return "scale_grad_by_freq has dense gradients only; use sparse=False"
+        return ""
 
     @cached_property
     def eps(self) -> float:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
+from copy import deepcopy
 from dataclasses import replace
-from itertools import cycle, islice, repeat
+from itertools import count, cycle, islice, repeat
 from typing import Any, assert_never
 
 import numpy as np
@@ -18,10 +20,12 @@ from reference.cases import (
     Case,
     Classifier,
     ContextBatch,
+    CrossEntropy,
     DenseBatch,
     Dialogue,
     Drawn,
     Embedding,
+    EmbeddingBag,
     HierarchicalSoftmax,
     Linear,
     LookupBatch,
@@ -74,7 +78,7 @@ def weights(case: Case) -> Params:
     bound = 1.0
     for name, shape in case.model.shapes.items():
         if name.endswith(".weight"):
-            bound = 1.0 if name in TABLES else shape[-1] ** -0.5
+            bound = 1.0 if name in TABLES else 1 / math.sqrt(shape[-1])
         drawn[name] = stream.signed(shape, case.gain * bound).astype(case.dtype)
     return drawn
 
@@ -133,13 +137,13 @@ def _for_objective(case: Case, found: Iterator[Batch]) -> Iterator[Batch]:
 
 def _contexts(contexts: Sequence[np.ndarray], centers: Sequence[int] | np.ndarray) -> ContextBatch:
     """A batch of contexts, an array of ids each, and their centres."""
-    ends = np.cumsum([len(ids) for ids in contexts])
-    return ContextBatch(np.concatenate(contexts), np.append(0, ends[:-1]), np.array(centers))
+    ids, lengths = np.concatenate(contexts), [len(ids) for ids in contexts]
+    return ContextBatch(ids, np.cumsum([0, *lengths[:-1]], dtype=ids.dtype), np.array(centers))
 
 
 def _dialogue(case: Case) -> Iterator[Batch]:
     if isinstance(case.model, Classifier):
-        return repeat(BagBatch(DIALOGUE_IDS, DIALOGUE_LABELS))
+        return (BagBatch(DIALOGUE_IDS.copy(), DIALOGUE_LABELS.copy()) for _ in repeat(None))
     assert isinstance(case.data, Dialogue)
     corpus = text.read_string(DIALOGUE_CORPUS, min_count=1)
     pairs = (corpus.pairs(sentence, case.data.window) for sentence in corpus.sentences)
@@ -151,38 +155,68 @@ def _dialogue(case: Case) -> Iterator[Batch]:
                 steps.append(_contexts([contexts[here]], centers[here][:1]))
             else:
                 steps.append(PairBatch(centers[here], contexts[here]))
-    return cycle(steps)
+    return map(deepcopy, cycle(steps))
 
 
 def _drawn(case: Case) -> Iterator[Batch]:
+    stream = Stream(case.seed, BATCHES)
+    return (_draw(case, stream, step) for step in count(1))
+
+
+def _draw(case: Case, stream: Stream, step: int) -> Batch:
     assert isinstance(case.data, Drawn)
-    stream, model, shape = Stream(case.seed, BATCHES), case.model, case.data.shape
-    make: Callable[[], Batch]
+    model, data, shape = case.model, case.data, case.data.shape
     if isinstance(model, Linear):
+        inputs, upstream = stream.signed((*shape, model.in_features)), stream.signed((*shape, model.out_features))
+        return DenseBatch(inputs.astype(case.dtype), upstream.astype(case.dtype))
+    used = data.used or model.num_embeddings
+    ids = stream.ids(shape, used, data.zipf).astype(data.ids_dtype)
+    match model:
+        case Embedding():
+            if model.padding_idx is not None:
+                ids[0] = model.padding_idx
+            return LookupBatch(ids, stream.signed((*shape, model.embedding_dim)).astype(case.dtype))
+        case EmbeddingBag():
+            bags = _bags(case, ids, stream, step)
+            weights = stream.signed(bags.ids.shape).astype(case.dtype) if model.weighted else None
+            upstream = stream.signed((shape[0], model.embedding_dim)).astype(case.dtype)
+            return replace(bags, per_sample_weights=weights, upstream=upstream)
+        case Classifier():
+            n, classes, loss = shape[0], model.num_classes, model.loss
+            bags = _bags(case, ids, stream, step)
+            if not isinstance(loss, CrossEntropy):
+                labels = stream.signed((n, classes)).astype(case.dtype)
+            elif loss.probabilities:
+                labels = stream.uniform((n, classes))
+                labels = (labels / labels.sum(axis=1, keepdims=True)).astype(case.dtype)
+            else:
+                labels = stream.ids((n,), classes)
+            keep = stream.uniform((n, sum(model.hidden_features))) >= model.dropout if model.dropout else None
+            return replace(bags, labels=labels, keep=keep)
+        case SkipGram():
+            return PairBatch(ids, stream.ids(shape, used, data.zipf))
+        case CBOW():
+            lengths = 1 + stream.ids(shape[:1], shape[1])
+            contexts = [row[:length] for row, length in zip(ids, lengths, strict=True)]
+            return _contexts(contexts, stream.ids(shape[:1], used, data.zipf))
+        case _:
+            assert_never(model)
 
-        def make() -> Batch:
-            inputs, upstream = stream.signed((*shape, model.in_features)), stream.signed((*shape, model.out_features))
-            return DenseBatch(inputs.astype(case.dtype), upstream.astype(case.dtype))
-    else:
-        used, zipf = case.data.used or model.num_embeddings, case.data.zipf
 
-        def make() -> Batch:
-            ids = stream.ids(shape, used, zipf)
-            match model:
-                case Embedding():
-                    return LookupBatch(ids, stream.signed((*shape, model.embedding_dim)).astype(case.dtype))
-                case Classifier():
-                    return BagBatch(ids, stream.ids(shape[:1], model.num_classes))
-                case SkipGram():
-                    return PairBatch(ids, stream.ids(shape, used, zipf))
-                case CBOW():
-                    lengths = 1 + stream.ids(shape[:1], shape[1])
-                    contexts = [row[:length] for row, length in zip(ids, lengths, strict=True)]
-                    return _contexts(contexts, stream.ids(shape[:1], used, zipf))
-                case _:
-                    assert_never(model)
-
-    return (make() for _ in repeat(None))
+def _bags(case: Case, ids: np.ndarray, stream: Stream, step: int) -> BagBatch:
+    """The ids (B, L) as bags: ragged where the data is, the first of padding alone where the model has padding."""
+    assert isinstance(case.data, Drawn)
+    assert isinstance(case.model, EmbeddingBag | Classifier)
+    if case.model.padding_idx is not None:
+        ids[0] = case.model.padding_idx
+    if not case.data.ragged:
+        return BagBatch(ids)
+    bags, length = ids.shape
+    lengths = stream.ids((bags,), length + 1)
+    lengths[0], lengths[-1] = length, 0 if step % 2 else length
+    last = isinstance(case.model, EmbeddingBag) and case.model.include_last_offset
+    offsets = np.concatenate([[0], np.cumsum(lengths)])[: None if last else -1].astype(ids.dtype)
+    return BagBatch(ids[np.arange(length) < lengths[:, None]], offsets=offsets)
 
 
 def _text(case: Case) -> Iterator[Batch]:

@@ -49,7 +49,7 @@ def test_some_cases_leave_rows_untouched() -> None:
 
 def test_sgd_on_rows_builds_nothing_of_the_tables_size() -> None:
     V, D = 200_000, 32
-    case = Case("large", Classifier(V, D, 16, 4), SGD(lr=0.1), Drawn((32, 16)), sparse=True, steps=2)
+    case = Case("large", Classifier(V, D, (16,), 4), SGD(lr=0.1), Drawn((32, 16)), sparse=True, steps=2)
     weights = data.weights(case)
     first, second = data.batches(case)
     trainer = load("numpy_impl").build(case, weights)

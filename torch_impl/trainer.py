@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from dataclasses import asdict, fields
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.optim.lr_scheduler import LinearLR
 
 from reference import cases, validate
 from reference.contract import Params, Unsupported
-from torch_impl import cbow, classifier, embedding, linear, optimizers, skipgram
+from torch_impl import cbow, classifier, embedding, embedding_bag, linear, optimizers, skipgram
 
 MODELS = {
     cases.Embedding: embedding.Embedding,
+    cases.EmbeddingBag: embedding_bag.EmbeddingBag,
     cases.Linear: linear.Linear,
     cases.Classifier: classifier.Classifier,
     cases.SkipGram: skipgram.SkipGram,
@@ -36,16 +38,13 @@ class Trainer:
 
     def loss_and_grads(self, batch: cases.Batch) -> tuple[float, dict[str, Tensor]]:
         validate.check_batch(self.case, batch)
-        parts = (getattr(batch, field.name) for field in fields(batch))
-        tensors = type(batch)(*(None if part is None else torch.tensor(part) for part in parts))
-        if isinstance(batch, cases.DenseBatch):
-            tensors.input.requires_grad_()
+        tensors = type(batch)(*(as_tensor(getattr(batch, field.name)) for field in fields(batch)))
+        inputs = {name: getattr(tensors, name).requires_grad_() for name in self.case.model.input_gradients}
         self.optimizer.zero_grad()
         loss = self.model(tensors)
         loss.backward()
         grads = {name: parameter.grad for name, parameter in self.model.named_parameters()}
-        if isinstance(batch, cases.DenseBatch):
-            grads["input"] = tensors.input.grad
+        grads |= {name: tensor.grad for name, tensor in inputs.items()}
         return loss.item(), grads
 
     def step(self) -> None:
@@ -64,9 +63,14 @@ class Trainer:
         return state
 
 
+def as_tensor(array: np.ndarray | None) -> Tensor | None:
+    """The same numbers as a tensor; an optional part of a batch may be missing."""
+    return None if array is None else torch.tensor(array)
+
+
 def build(case: cases.Case, weights: Params) -> Trainer:
-    """A trainer of the case in PyTorch. Raises Unsupported for row gradients under Adam, BadInput for wrong weights."""
-    if case.sparse and isinstance(case.optimizer, cases.Adam):
-        raise Unsupported("Adam takes dense gradients only; use SGD for row gradients")
+    """A trainer in PyTorch. Raises Unsupported where PyTorch refuses the case, BadInput for wrong weights."""
+    if case.refusal:
+        raise Unsupported(case.refusal)
     validate.check_weights(case, weights)
     return Trainer(case, weights)
