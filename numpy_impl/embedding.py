@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray
 
-from numpy_impl.rows import rows_of
+from numpy_impl.rows import blocks, rows_of
 from reference import cases
 from reference.contract import Grads, Params, RowGrad
 
@@ -22,20 +22,23 @@ def embedding(
         rows = rows_of(ids.reshape(-1), d.reshape(-1, d.shape[-1]), len(weight))
         return rows if sparse else rows.dense()
 
-    return weight[ids], backward
+    return weight.take(ids, axis=0), backward
 
 
 def embedding_bag(
     ids: Int[ndarray, "B L"], weight: Float[ndarray, "V D"], sparse: bool
 ) -> tuple[Float[ndarray, "B D"], Callable]:
     """The mean of the L vectors of each bag. Backward: each occurrence of an id carries 1/L of its bag's gradient."""
-    vectors, d_vectors = embedding(ids, weight, sparse)
-    length = ids.shape[1]
+    length, row = ids.shape[1], weight[0]
+    ones = np.ones(length, weight.dtype)
+    sums = [ones @ embedding(some, weight, sparse)[0] for some in blocks(ids, length * row.nbytes)]
 
     def backward(d: Float[ndarray, "B D"]) -> RowGrad | Float[ndarray, "V D"]:
-        return d_vectors(np.repeat(d / length, length, axis=0))
+        bag = np.repeat(np.arange(len(ids)), length)
+        rows = rows_of(ids.reshape(-1), d / length, len(weight), bag)
+        return rows if sparse else rows.dense()
 
-    return vectors.mean(axis=1), backward
+    return np.concatenate(sums) / length, backward
 
 
 class Embedding:
