@@ -6,6 +6,7 @@ from typing import Protocol
 
 import numpy as np
 
+from numpy_impl.rows import blocks
 from reference import cases
 from reference.contract import Grads, Params, RowGrad, State, Unsupported
 
@@ -29,7 +30,9 @@ class SGD:
         for name, param in p.items():
             grad = g[name]
             if isinstance(grad, RowGrad):
-                param[grad.rows] -= self.lr * grad.values
+                row = param[0].nbytes
+                for rows, values in zip(blocks(grad.rows, row), blocks(grad.values, row), strict=True):
+                    param[rows] = param.take(rows, axis=0) - self.lr * values
             else:
                 param -= self.lr * grad
 

@@ -87,16 +87,16 @@ def _add(ids: ndarray, d: ndarray, num_embeddings: int, source: ndarray) -> tupl
     values = np.empty((len(rows), d.shape[1]), d.dtype)
     order = np.argsort(-count, kind="stable")
     falling = count[order]
-    dense = np.count_nonzero(falling * DENSE > len(d)) if len(d) < len(ids) else 0
-    often = dense + np.count_nonzero(falling[dense:] > np.arange(len(rows) - dense))
+    shared = np.count_nonzero(falling * DENSE > len(d)) if len(d) < len(ids) else 0
+    often = shared + np.count_nonzero(falling[shared:] > np.arange(len(rows) - shared))
 
-    for some in blocks(order[:dense], len(d)):
+    for some in blocks(order[:shared], len(d)):
         times = count[some]
         places = np.arange(times.sum()) + np.repeat(start[some] - times.cumsum() + times, times)
         counts = _counts(np.repeat(np.arange(len(some)), times), source[places], len(some), len(d))
         values[some] = counts.astype(d.dtype) @ d
 
-    for row in order[dense:often]:
+    for row in order[shared:often]:
         values[row] = d.take(source[start[row] : start[row] + count[row]], axis=0).sum(axis=0)
 
     for some in blocks(order[often:], d.shape[1] * d.itemsize):
@@ -114,10 +114,8 @@ def _sort(
 ) -> tuple[ndarray, ndarray, ndarray, ndarray]:
     """The distinct rows, and for each where its sources start in the last array, and how many there are."""
     shift = (num_sources - 1).bit_length()
-    bits = (num_embeddings - 1).bit_length() + shift
-    keys: np.ndarray[Any, Any] = ids.astype(
-        np.uint32 if bits <= 32 else np.int64
-    )  # half the size sorts in half the time
+    bits = (num_embeddings - 1).bit_length() + shift  # at most 63, even for 2^31 rows and 2^27 places
+    keys: np.ndarray[Any, Any] = ids.astype(np.uint32 if bits <= 32 else np.int64)
     keys <<= shift
     keys |= source.astype(keys.dtype)
     keys.sort()
@@ -125,5 +123,5 @@ def _sort(
     new = np.ones(len(ids), bool)
     np.not_equal(ids[1:], ids[:-1], out=new[1:])
     start = new.nonzero()[0]
-    count = np.diff(np.append(start, len(ids)))
+    count = np.append(start[1:], len(ids))[: len(start)] - start
     return ids[start].astype(np.int64), start, count, (keys & ((1 << shift) - 1)).astype(np.int64)
