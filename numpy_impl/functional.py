@@ -94,6 +94,20 @@ def log_softmax(logits: Float[ndarray, "N C"]) -> Float[ndarray, "N C"]:
     return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
 
 
+def log_sigmoid(x: Float[ndarray, "*shape"]) -> tuple[Float[ndarray, "*shape"], Callable]:
+    """log(1 / (1 + exp(-x))), finite and exact to the last digits for every x. Backward: d * (1 - sigmoid(x)).
+
+    Only exp(-|x|) is ever taken, so nothing overflows; and 1 - sigmoid(x) is computed as sigmoid(-x), since a saturated
+    sigmoid would lose its digits in the difference.
+    """
+    exp = np.exp(-np.abs(x))
+
+    def backward(d: Float[ndarray, "*shape"]) -> Float[ndarray, "*shape"]:
+        return d * np.where(x < 0, 1, exp) / (1 + exp)
+
+    return np.minimum(x, 0) - np.log1p(exp), backward
+
+
 def cross_entropy(
     logits: Float[ndarray, "N C"],
     target: Int[ndarray, " N"] | Float[ndarray, "N C"],

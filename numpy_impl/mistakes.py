@@ -13,11 +13,35 @@ from typing import Any
 
 import numpy as np
 
-from numpy_impl import classifier, embedding, embedding_bag, functional, linear, optimizers, rows, skipgram, trainer
+from numpy_impl import (
+    cbow,
+    classifier,
+    embedding,
+    embedding_bag,
+    functional,
+    linear,
+    objectives,
+    optimizers,
+    rows,
+    skipgram,
+    trainer,
+)
 from reference.cases import Batch, Case
 from reference.contract import Grads, Params, RowGrad, State, Trainer
 
-PLACES = (rows, embedding, embedding_bag, linear, functional, classifier, skipgram, optimizers, trainer)
+PLACES = (
+    rows,
+    embedding,
+    embedding_bag,
+    linear,
+    functional,
+    objectives,
+    classifier,
+    skipgram,
+    cbow,
+    optimizers,
+    trainer,
+)
 
 
 @dataclass(frozen=True)
@@ -88,6 +112,8 @@ def mistake(name: str, sentence: str) -> Callable[[Callable[..., Any]], Callable
 
 right_rows_of, right_embedding, right_linear = rows.rows_of, embedding.embedding, linear.linear
 right_embedding_bag, right_cross_entropy = embedding_bag.embedding_bag, functional.cross_entropy
+right_log_sigmoid, right_decisions = functional.log_sigmoid, objectives.decisions
+right_negative_sampling = objectives.negative_sampling
 
 
 @mistake(
@@ -165,3 +191,22 @@ def cross_entropy(logits, target, reduction="mean", **options):
 @mistake("vocabulary-too-small", "the table has fewer rows than there are ids")
 def embedding(ids, weight, sparse):
     return right_embedding(ids, weight[:-2], sparse)
+
+
+@mistake("log-of-one-minus-sigmoid", "the loss is log(1 - sigmoid(-x)), which is -inf where the sigmoid is saturated")
+def log_sigmoid(x):
+    _, backward = right_log_sigmoid(x)
+    with np.errstate(divide="ignore", over="ignore"):
+        return np.log(1 - 1 / (1 + np.exp(x))), backward
+
+
+@mistake("negatives-pulled", "the gradient pulls the negatives near as if they were the target")
+def decisions(hidden, table, ids, signs, reduction, sparse):
+    loss, _ = right_decisions(hidden, table, ids, signs, reduction, sparse)
+    return loss, right_decisions(hidden, table, ids, np.abs(signs), reduction, sparse)[1]
+
+
+@mistake("hits-masked-in-the-loss-alone", "a negative that is the target is left out of the loss, not of the gradient")
+def negative_sampling(hidden, table, batch, accidental_hits, reduction, sparse):
+    loss, _ = right_negative_sampling(hidden, table, batch, accidental_hits, reduction, sparse)
+    return loss, right_negative_sampling(hidden, table, batch, "keep", reduction, sparse)[1]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from numpy_impl import classifier, embedding, embedding_bag, linear, optimizers, skipgram
+from numpy_impl import cbow, classifier, embedding, embedding_bag, linear, optimizers, skipgram
 from reference import cases, validate
 from reference.contract import Grads, Params, State, Unsupported
 
@@ -14,6 +14,7 @@ MODELS = {
     cases.Linear: linear.Linear,
     cases.Classifier: classifier.Classifier,
     cases.SkipGram: skipgram.SkipGram,
+    cases.CBOW: cbow.CBOW,
 }
 OPTIMIZERS = {
     cases.SGD: optimizers.SGD,
@@ -34,6 +35,7 @@ class Trainer:
         self.model = MODELS[type(case.model)](case.model, case.sparse)
         self.optimizer = OPTIMIZERS[type(case.optimizer)](case.optimizer, self.weights)
         self.grads: Grads = {}
+        self.steps = 0
 
     def loss_and_grads(self, batch: cases.Batch) -> tuple[float, Grads]:
         validate.check_batch(self.case, batch)
@@ -45,6 +47,10 @@ class Trainer:
         if self.case.max_norm is not None:
             optimizers.clip_grad_norm_([self.grads[name] for name in self.weights], self.case.max_norm)
         self.optimizer.step(self.weights, self.grads)
+        if self.case.lr_decay_to is not None:
+            self.steps += 1
+            first, last = self.case.optimizer.lr, self.case.lr_decay_to
+            self.optimizer.lr = first + (last - first) * min(self.steps / self.case.steps, 1)
 
     def params(self) -> Params:
         return self.weights

@@ -1,7 +1,7 @@
 """The manual of what to implement: models, optimizers, batches, and the case that joins them.
 
 Argument names and defaults are PyTorch's. Letters in shapes: B bags in a batch, L ids in a bag, N pairs, V rows of a
-table, D its width, H hidden units, C classes.
+table, D its width, H hidden units, C classes, K negatives.
 """
 
 from __future__ import annotations
@@ -167,30 +167,113 @@ class Classifier:
     input_gradients = ()
 
 
-@dataclass(frozen=True)
-class SkipGram:
-    """A centre word predicts a word of its context, by a softmax over the whole vocabulary (Mikolov et al. 2013).
+# The objectives of word2vec: how a hidden vector (D,) and the word that it is to predict become a loss. Each is summed
+# over what it consists of, and over the N pairs of a batch summed or averaged, as the model's `reduction` says.
 
-    Batch: `PairBatch`. logits = center.weight[centers] @ context.weight.T; the loss is the cross-entropy of the
-    contexts, over the pairs averaged or summed. Only the centre table can have a row gradient: the softmax reaches
-    every row of the context table.
+
+@dataclass(frozen=True)
+class Softmax:
+    """Every word of the vocabulary competes: -log softmax(hidden @ table.T)[target] (Mikolov et al. 2013a, section 3).
+
+    It reaches every row of the table, so the table's gradient is dense. https://arxiv.org/abs/1301.3781
     """
+
+
+@dataclass(frozen=True)
+class NegativeSampling:
+    """The word is told from K drawn ones: -log s(h @ t) - sum over k of log s(-h @ n_k), s the sigmoid, t and n_k rows.
+
+    The negatives are part of the batch, (N, K), drawn with a probability that is proportional to count**power.
+    accidental_hits: what becomes of a negative that is the target itself. "keep": it counts, as the formula has it.
+    "mask": it counts neither in the loss nor in the gradient, as in word2vec.c. "redraw": it is drawn anew until it is
+    another word, so that the batch has none.
+
+    Mikolov et al. 2013b, equation 4, https://arxiv.org/abs/1310.4546; Goldberg and Levy 2014,
+    https://arxiv.org/abs/1402.3722.
+    """
+
+    num_negatives: int = 5
+    accidental_hits: Literal["keep", "mask", "redraw"] = "keep"
+    power: float = 0.75
+
+
+@dataclass(frozen=True)
+class HierarchicalSoftmax:
+    """The word is reached by left and right turns down a Huffman tree: -sum over its path of log s(sign * h @ node).
+
+    The tree is built from the words' counts (`reference.huffman`); its V - 1 inner nodes are the table `nodes.weight`,
+    numbered in the order in which they are made, the root last. The batch has the paths: `nodes` and `signs`, (N, L).
+    Morin and Bengio 2005, https://proceedings.mlr.press/r5/morin05a.html; Mikolov et al. 2013b, equation 3.
+    """
+
+
+Objective = Softmax | NegativeSampling | HierarchicalSoftmax
+
+
+class _Word2Vec:
+    """What skip-gram and CBOW share: the words that are looked up, and the table that predicts."""
 
     num_embeddings: int
     embedding_dim: int
-    reduction: Literal["mean", "sum"] = "mean"
+    objective: Objective
+    given: str
+    predicted: str
+
+    @property
+    def output(self) -> str:
+        """The table that the objective holds the hidden vector against."""
+        return "nodes.weight" if isinstance(self.objective, HierarchicalSoftmax) else self.predicted
 
     @property
     def shapes(self) -> Shapes:
         """The parameters' shapes, by name."""
-        shape = (self.num_embeddings, self.embedding_dim)
-        return {"center.weight": shape, "context.weight": shape}
+        V, D = self.num_embeddings, self.embedding_dim
+        return {self.given: (V, D), self.output: (V - isinstance(self.objective, HierarchicalSoftmax), D)}
 
-    tables = ("center.weight",)
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The tables that can have row gradients."""
+        return (self.given,) if isinstance(self.objective, Softmax) else (self.given, self.output)
+
     input_gradients = ()
 
 
-Model = Embedding | EmbeddingBag | Linear | Classifier | SkipGram
+@dataclass(frozen=True)
+class SkipGram(_Word2Vec):
+    """A centre word predicts a word of its context (Mikolov et al. 2013a, section 3.2).
+
+    Batch: `PairBatch`. hidden = center.weight[centers], and the objective holds it against `context.weight` (V, D), or
+    `nodes.weight` (V - 1, D) in hierarchical softmax. reduction: over the pairs.
+    """
+
+    num_embeddings: int
+    embedding_dim: int
+    objective: Objective = Softmax()
+    reduction: Literal["mean", "sum"] = "mean"
+
+    given, predicted = "center.weight", "context.weight"
+
+
+@dataclass(frozen=True)
+class CBOW(_Word2Vec):
+    """The words of a context, averaged or summed, predict their centre (Mikolov et al. 2013a, section 3.1).
+
+    Batch: `ContextBatch`. hidden = the mean or sum of context.weight[ids] over each context; of the mean, each word
+    carries one part in as many as the context has words, backward as forward (word2vec.c itself leaves the backward
+    pass undivided: https://arxiv.org/abs/2012.15332). The objective holds the hidden vector against `center.weight`
+    (V, D), or `nodes.weight` (V - 1, D) in hierarchical softmax. reduction: over the contexts.
+    """
+
+    num_embeddings: int
+    embedding_dim: int
+    mode: Literal["mean", "sum"] = "mean"
+    objective: Objective = Softmax()
+    reduction: Literal["mean", "sum"] = "mean"
+
+    given, predicted = "context.weight", "center.weight"
+
+
+Model = Embedding | EmbeddingBag | Linear | Classifier | SkipGram | CBOW
 
 # --- optimizers ------------------------------------------------------------------------------------------------------
 
@@ -402,13 +485,46 @@ class BagBatch:
 
 @dataclass(frozen=True, eq=False)
 class PairBatch:
-    """Pairs of a centre word and one word of its context. A centre with several contexts stands in several pairs."""
+    """Pairs of a centre word and one word of its context. A centre with several contexts stands in several pairs.
+
+    negatives: those of `NegativeSampling`. nodes, signs: of `HierarchicalSoftmax`, the paths to the contexts,
+    the longest of L nodes: +1 where the code is 0, -1 where it is 1; after its end, the root with the sign 0.
+    """
 
     centers: Int[ndarray, " N"]
     contexts: Int[ndarray, " N"]
+    negatives: Int[ndarray, "N K"] | None = None
+    nodes: Int[ndarray, "N L"] | None = None
+    signs: Int[ndarray, "N L"] | None = None
+
+    @property
+    def targets(self) -> Int[ndarray, " N"]:
+        """The words to be predicted."""
+        return self.contexts
 
 
-Batch = LookupBatch | DenseBatch | BagBatch | PairBatch
+@dataclass(frozen=True, eq=False)
+class ContextBatch:
+    """Contexts, one after the other, none of them empty, and the centre word of each.
+
+    ids: those of all contexts. offsets: where each begins, the first at 0, as nn.EmbeddingBag takes them. negatives,
+    nodes, signs: as in `PairBatch`, of the centres.
+    """
+
+    ids: Int[ndarray, " I"]
+    offsets: Int[ndarray, " N"]
+    centers: Int[ndarray, " N"]
+    negatives: Int[ndarray, "N K"] | None = None
+    nodes: Int[ndarray, "N L"] | None = None
+    signs: Int[ndarray, "N L"] | None = None
+
+    @property
+    def targets(self) -> Int[ndarray, " N"]:
+        """The words to be predicted."""
+        return self.centers
+
+
+Batch = LookupBatch | DenseBatch | BagBatch | PairBatch | ContextBatch
 
 # --- data: where the batches of a case come from ---------------------------------------------------------------------
 
@@ -417,8 +533,8 @@ Batch = LookupBatch | DenseBatch | BagBatch | PairBatch
 class Dialogue:
     """The small run of a written dialogue on backpropagation: four bags, or the seven-word corpus.
 
-    A classifier sees the four bags in every step. A skip-gram sees one centre word a step, with all its contexts within
-    the window; after the last word of the corpus it begins anew.
+    A classifier sees the four bags in every step. Skip-gram and CBOW see one centre word a step, with all its contexts
+    within the window; after the last word of the corpus they begin anew.
     """
 
     window: int = 1
@@ -428,10 +544,11 @@ class Dialogue:
 class Drawn:
     """Seeded batches, new in every step.
 
-    shape: that of the ids, or (B,) rows, or (N,) pairs. zipf: ids as skewed as words are (density 1/rank) instead of
-    uniform. used: how many of the vocabulary's rows may occur (default: all), so that some are sure never to be
-    looked up. ragged: bags of 0 to L ids, the last one empty in every other step, handed over with offsets. ids_dtype:
-    that of the ids. Where the model has a padding_idx, the first bag is of padding alone.
+    shape: that of the ids, or (B,) rows, or (N,) pairs, or (N, C) for N contexts of 1 to C words. zipf: ids as skewed
+    as words are (density 1/rank) instead of uniform. used: how many of the vocabulary's rows may occur (default: all),
+    so that some are sure never to be looked up. ragged: bags of 0 to L ids, the last one empty in every other step,
+    handed over with offsets. ids_dtype: that of the ids. Where the model has a padding_idx, the first bag is of padding
+    alone.
     """
 
     shape: tuple[int, ...]
@@ -446,13 +563,17 @@ class Text:
     """Mini-batches of a real text, in an order drawn once for each pass.
 
     source: `pydoc_data.topics` or the path of a UTF-8 file. A classifier gets paragraphs, cut or repeated to `length`
-    ids, and their chapter; a skip-gram the pairs within `window`.
+    ids, and their chapter; a skip-gram the pairs within `window`, CBOW the contexts. Of these, as word2vec has it,
+    dynamic_window: each centre has a window of its own, drawn from 1 to `window`. subsample: the threshold t, above
+    which frequent words are dropped before there are windows (`reference.text.kept`). Both are drawn anew in each pass.
     """
 
     source: str
     batch_size: int
     length: int = 16
     window: int = 2
+    dynamic_window: bool = False
+    subsample: float | None = None
 
 
 Data = Dialogue | Drawn | Text
@@ -468,6 +589,8 @@ class Case:
     parameters, and so of all that is computed from them. steps: how many batches are trained on. gain: the initial
     weights are so many times larger than usual, so that a softmax saturates. max_norm: before each update the gradients
     of the parameters are scaled down to this norm of all of them together, as `torch.nn.utils.clip_grad_norm_` does.
+    lr_decay_to: the learning rate falls
+    linearly, from the optimizer's in the first step to this one after the last, as in word2vec; `step()` sees to it.
     """
 
     name: str
@@ -480,6 +603,7 @@ class Case:
     seed: int = 0
     gain: float = 1.0
     max_norm: float | None = None
+    lr_decay_to: float | None = None
 
     def __post_init__(self) -> None:
         if self.max_norm is not None and not 0 < self.max_norm < np.inf:

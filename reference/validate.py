@@ -11,21 +11,33 @@ from typing import assert_never
 import numpy as np
 
 from reference.cases import (
+    CBOW,
     BagBatch,
     Batch,
     Case,
     Classifier,
+    ContextBatch,
     CrossEntropy,
     DenseBatch,
     Embedding,
     EmbeddingBag,
+    HierarchicalSoftmax,
     Linear,
     LookupBatch,
+    NegativeSampling,
     PairBatch,
+    SkipGram,
 )
 from reference.contract import BadInput, Params
 
-BATCH_OF = {Embedding: LookupBatch, EmbeddingBag: BagBatch, Linear: DenseBatch, Classifier: BagBatch}
+BATCH_OF = {
+    Embedding: LookupBatch,
+    EmbeddingBag: BagBatch,
+    Linear: DenseBatch,
+    Classifier: BagBatch,
+    SkipGram: PairBatch,
+    CBOW: ContextBatch,
+}
 
 
 def check_weights(case: Case, weights: Params) -> None:
@@ -40,7 +52,7 @@ def check_weights(case: Case, weights: Params) -> None:
 def check_batch(case: Case, batch: Batch) -> None:
     """Raise BadInput unless the batch is one that the case's model can be trained on."""
     model = case.model
-    expected = BATCH_OF.get(type(model), PairBatch)
+    expected = BATCH_OF[type(model)]
     if not isinstance(batch, expected):
         raise BadInput(f"batch: is a {type(batch).__name__}; {case.family} takes a {expected.__name__}")
     match batch:
@@ -64,12 +76,60 @@ def check_batch(case: Case, batch: Batch) -> None:
             else:
                 _check_labels(case, model, batch, bags)
         case PairBatch():
-            assert not isinstance(model, Linear | Classifier)
+            assert isinstance(model, SkipGram)
             _ids("centers", batch.centers, model.num_embeddings, ndim=1)
             _ids("contexts", batch.contexts, model.num_embeddings, ndim=1, dtypes=("int64",))
             _same_length("contexts", batch.contexts, "centers", batch.centers)
+            _for_objective(model, batch)
+        case ContextBatch():
+            assert isinstance(model, CBOW)
+            _ids("ids", batch.ids, model.num_embeddings, ndim=1)
+            _ids("offsets", batch.offsets, len(batch.ids), ndim=1, noun="places", dtypes=(str(batch.ids.dtype),))
+            late = (np.arange(len(batch.offsets)) == 0) & (batch.offsets != 0)
+            _where("offsets", batch.offsets, late, "is not 0; the first context begins at the first id")
+            empty = np.diff(batch.offsets, prepend=-1) <= 0  # word2vec leaves a centre without context out
+            _where("offsets", batch.offsets, empty, "is not after the one before; each context needs a word")
+            _ids("centers", batch.centers, model.num_embeddings, ndim=1, dtypes=("int64",))
+            _same_length("centers", batch.centers, "offsets", batch.offsets)
+            _for_objective(model, batch)
         case _:
             assert_never(batch)
+
+
+def _for_objective(model: SkipGram | CBOW, batch: PairBatch | ContextBatch) -> None:
+    """Raise BadInput unless the batch has what the model's objective needs, and nothing else."""
+    objective, n = model.objective, len(batch.targets)
+    needed = {NegativeSampling: {"negatives"}, HierarchicalSoftmax: {"nodes", "signs"}}.get(type(objective), set())
+    for name in ("negatives", "nodes", "signs"):
+        if (getattr(batch, name) is None) == (name in needed):
+            what = f"takes {' and '.join(sorted(needed))}" if needed else "takes none"
+            given = "are missing" if name in needed else "are given"
+            raise BadInput(f"{name}: {given}; {type(objective).__name__} {what}")
+    if isinstance(objective, NegativeSampling):
+        assert batch.negatives is not None
+        _ids("negatives", batch.negatives, model.num_embeddings, ndim=2)
+        _shape("negatives", batch.negatives, (n, objective.num_negatives))
+        if objective.accidental_hits == "redraw":
+            hits = batch.negatives == batch.targets[:, None]
+            _where("negatives", batch.negatives, hits, "is the target itself; another word is needed under redraw")
+    elif isinstance(objective, HierarchicalSoftmax):
+        assert batch.nodes is not None
+        assert batch.signs is not None
+        _ids("nodes", batch.nodes, model.num_embeddings - 1, ndim=2, noun="inner nodes")
+        _shape("nodes", batch.nodes, (n, batch.nodes.shape[1]))
+        _ids("signs", batch.signs, 2, ndim=2, noun="turns", least=-1)
+        _shape("signs", batch.signs, batch.nodes.shape)
+
+
+def _where(name: str, given: np.ndarray, wrong: np.ndarray, what: str) -> None:
+    if wrong.any():
+        where = tuple(int(i) for i in np.argwhere(wrong)[0])
+        raise BadInput(f"{name}: {given[where]} at {list(where)} {what}")
+
+
+def _shape(name: str, given: np.ndarray, shape: tuple[int, ...]) -> None:
+    if given.shape != shape:
+        raise BadInput(f"{name}: have the shape {given.shape}; {shape} is needed")
 
 
 def _check_bags(model: EmbeddingBag | Classifier, batch: BagBatch) -> int:
@@ -118,6 +178,7 @@ def _ids(
     ndim: int | None = None,
     noun: str = "rows of the table",
     dtypes: tuple[str, ...] = ("int64", "int32"),
+    least: int = 0,
 ) -> None:
     """Ids are int64 or int32, as for torch's embeddings; the targets of a cross-entropy are int64 alone."""
     if not isinstance(given, np.ndarray) or given.dtype not in dtypes:
@@ -126,10 +187,10 @@ def _ids(
     if ndim is not None and given.ndim != ndim:
         raise BadInput(f"{name}: have {given.ndim} dimensions, shape {given.shape}; {ndim} are needed")
     _nonempty(name, given)
-    if given.min() < 0 or given.max() >= n:
-        where = tuple(int(i) for i in np.argwhere((given < 0) | (given >= n))[0])
+    if given.min() < least or given.max() >= n:
+        where = tuple(int(i) for i in np.argwhere((given < least) | (given >= n))[0])
         raise BadInput(
-            f"{name}: {given[where]} at {list(where)} is out of range; 0 to {n - 1} are allowed ({n} {noun})"
+            f"{name}: {given[where]} at {list(where)} is out of range; {least} to {n - 1} are allowed ({n} {noun})"
         )
 
 

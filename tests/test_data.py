@@ -140,7 +140,7 @@ def test_weights(case: Case) -> None:
     assert {name: weight.shape for name, weight in weights.items()} == model.shapes
     for name, weight in weights.items():
         layer = name.split(".")[0]
-        table = layer in ("embedding", "center", "context")
+        table = layer in ("embedding", "center", "context", "nodes")
         bound = case.gain * (1 if table else model.shapes[f"{layer}.weight"][1] ** -0.5)
         assert weight.dtype == case.dtype
         assert np.isfinite(weight).all()

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from numpy_impl.mistakes import MISTAKES
-from reference.cases import SGD, Case, Classifier, Dialogue, Drawn, Embedding, SkipGram
+from reference.cases import CBOW, SGD, Case, Classifier, Dialogue, Drawn, Embedding, NegativeSampling, SkipGram
 from reference.catalogue import catalogue
 from reference.run import TWINS, Result, hold, load
 
@@ -30,6 +30,15 @@ FOUND_IN = [
     ("sign-turned", "skipgram-dialogue-epoch-sgd", "grads", set(SkipGram(1, 1).shapes)),
     ("log-of-shifted-probability", "skipgram-saturated-sgd", "loss", {"loss"}),
     ("one-context-subtracted", "skipgram-dialogue-epoch-sgd", "grads", set(SkipGram(1, 1).shapes)),
+    # nasty cases 8, 17, 18 and 19
+    ("mean-undivided", "cbow-lengths-sgd", "grads", {"context.weight"}),
+    ("mean-undivided", "cbow-lengths-negatives-sgd", "grads", {"context.weight"}),
+    ("log-of-one-minus-sigmoid", "skipgram-saturated-negatives-sgd", "loss", {"loss"}),
+    ("log-of-one-minus-sigmoid", "skipgram-saturated-tree-sgd", "loss", {"loss"}),
+    ("negatives-pulled", "cbow-lengths-negatives-sgd", "grads", {"center.weight", "context.weight"}),
+    ("negatives-pulled", "skipgram-three-words-tree-sgd", "grads", {"center.weight", "nodes.weight"}),
+    ("hits-masked-in-the-loss-alone", "skipgram-hits-mask-sgd", "grads", {"center.weight", "context.weight"}),
+    ("hits-masked-in-the-loss-alone", "cbow-hits-mask-sgd", "grads", {"center.weight", "context.weight"}),
     ("vocabulary-too-small", "embedding-small-sgd", "error", {"IndexError"}),
     ("vocabulary-too-small", "classifier-dialogue-sgd", "error", {"IndexError"}),
     ("vocabulary-too-small", "skipgram-dialogue-epoch-sgd", "grads", {"center.weight"}),  # of another shape
@@ -68,6 +77,11 @@ RIGHT_IN = [
     ("duplicates-overwritten", Case("distinct", Embedding(50, 3), SGD(), Drawn((2,)), seed=1)),
     ("mean-undivided", Case("single", Classifier(10, 5, (4,), 3), SGD(), Drawn((4, 1)))),
     ("one-context-subtracted", Case("mean", SkipGram(7, 3), SGD(), Drawn((6,)))),
+    ("mean-undivided", Case("sum", CBOW(7, 3, "sum"), SGD(), Drawn((6, 4)))),
+    (
+        "hits-masked-in-the-loss-alone",
+        Case("redraw", SkipGram(3, 4, NegativeSampling(7, "redraw")), SGD(), Drawn((9,))),
+    ),
 ]
 
 

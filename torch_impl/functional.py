@@ -5,8 +5,20 @@ from __future__ import annotations
 from jaxtyping import Bool, Float
 from torch import Tensor, sigmoid, tanh
 from torch.nn.functional import cross_entropy, gelu, log_softmax, mse_loss, relu
+from torch.nn.functional import logsigmoid as log_sigmoid
 
-__all__ = ["cross_entropy", "dropout", "gelu", "gelu_tanh", "log_softmax", "mse_loss", "relu", "sigmoid", "tanh"]
+__all__ = [
+    "cross_entropy",
+    "dropout",
+    "gelu",
+    "gelu_tanh",
+    "log_sigmoid",
+    "log_softmax",
+    "mse_loss",
+    "relu",
+    "sigmoid",
+    "tanh",
+]
 
 
 def gelu_tanh(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:

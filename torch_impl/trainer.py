@@ -7,11 +7,12 @@ from dataclasses import asdict, fields
 import numpy as np
 import torch
 from torch import Tensor
+from torch.optim.lr_scheduler import LinearLR
 from torch.sparse import check_sparse_tensor_invariants
 
 from reference import cases, validate
 from reference.contract import Params, Unsupported
-from torch_impl import classifier, embedding, embedding_bag, linear, optimizers, skipgram
+from torch_impl import cbow, classifier, embedding, embedding_bag, linear, optimizers, skipgram
 
 MODELS = {
     cases.Embedding: embedding.Embedding,
@@ -19,6 +20,7 @@ MODELS = {
     cases.Linear: linear.Linear,
     cases.Classifier: classifier.Classifier,
     cases.SkipGram: skipgram.SkipGram,
+    cases.CBOW: cbow.CBOW,
 }
 OPTIMIZERS = {
     cases.SGD: optimizers.SGD,
@@ -38,6 +40,9 @@ class Trainer:
         self.model = MODELS[type(case.model)](case.model, case.sparse).to(getattr(torch, case.dtype))
         self.model.load_state_dict({name: torch.tensor(weight) for name, weight in weights.items()})
         self.optimizer = OPTIMIZERS[type(case.optimizer)](self.model.parameters(), **asdict(case.optimizer))
+        if case.lr_decay_to is not None:
+            last = case.lr_decay_to / case.optimizer.lr
+            self.schedule = LinearLR(self.optimizer, start_factor=1, end_factor=last, total_iters=case.steps)
 
     def loss_and_grads(self, batch: cases.Batch) -> tuple[float, dict[str, Tensor]]:
         validate.check_batch(self.case, batch)
@@ -55,6 +60,8 @@ class Trainer:
             optimizers.clip_grad_norm_(self.model.parameters(), self.case.max_norm)
         with check_sparse_tensor_invariants(enable=False):  # the default; unsaid, Adagrad and SparseAdam warn
             self.optimizer.step()
+        if self.case.lr_decay_to is not None:
+            self.schedule.step()
 
     def params(self) -> dict[str, Tensor]:
         return {name: parameter.detach() for name, parameter in self.model.named_parameters()}
