@@ -127,7 +127,7 @@ class Adam(Optimizer):
         if o.amsgrad:
             v = np.maximum(largest[0], v, out=largest[0])
         correction1, correction2 = bias_correction(beta1, step), bias_correction(beta2, step)
-        param -= (self.lr / correction1) * m / (root(v, 0) / correction2**0.5 + o.eps)
+        param -= (self.lr / correction1) * m / root(v, o.eps, correction2)
 
     def decayed(self, grad: ndarray, param: ndarray) -> ndarray:
         """The decay of the weights is part of the gradient."""
@@ -199,9 +199,9 @@ def with_decay(grad: ndarray, param: ndarray, weight_decay: float) -> ndarray:
     return grad + weight_decay * param if weight_decay else grad
 
 
-def root(v: ndarray, eps: float) -> ndarray:
-    """The root that is divided by, with eps outside."""
-    return np.sqrt(v) + eps
+def root(v: ndarray, eps: float, correction: float = 1.0) -> ndarray:
+    """What is divided by: the root of the second moment after its bias correction, with eps outside of it."""
+    return np.sqrt(v) / correction**0.5 + eps
 
 
 def bias_correction(beta: float, step: ndarray) -> float:
