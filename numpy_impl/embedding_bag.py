@@ -20,7 +20,7 @@ def embedding_bag(
     ids: Int[ndarray, "B L"] | Int[ndarray, " N"],
     weight: Float[ndarray, "V D"],
     sparse: bool,
-    offsets: Int[ndarray, " B"] | None = None,
+    offsets: Int[ndarray, " offsets"] | None = None,
     mode: Literal["mean", "sum", "max"] = "mean",
     padding_idx: int | None = None,
     include_last_offset: bool = False,
@@ -56,7 +56,7 @@ def weighted_bag(
     weight: Float[ndarray, "V D"],
     per_sample_weights: Float[ndarray, "*ids"],
     sparse: bool,
-    offsets: Int[ndarray, " B"] | None = None,
+    offsets: Int[ndarray, " offsets"] | None = None,
     padding_idx: int | None = None,
     include_last_offset: bool = False,
 ) -> tuple[Float[ndarray, "B D"], Callable]:
@@ -78,7 +78,7 @@ def weighted_bag(
 
 
 def flat(
-    ids: Int[ndarray, "B L"] | Int[ndarray, " N"], offsets: Int[ndarray, " B"] | None, include_last_offset: bool
+    ids: Int[ndarray, "B L"] | Int[ndarray, " N"], offsets: Int[ndarray, " offsets"] | None, include_last_offset: bool
 ) -> tuple[Int[ndarray, " N"], Int[ndarray, " N"], int]:
     """The ids one after the other, the bag that each is in, and how many bags there are."""
     if offsets is None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from numpy_impl import cbow, classifier, embedding, embedding_bag, linear, optimizers, skipgram
@@ -16,7 +18,14 @@ MODELS = {
     cases.SkipGram: skipgram.SkipGram,
     cases.CBOW: cbow.CBOW,
 }
-OPTIMIZERS = {cases.SGD: optimizers.SGD, cases.Adam: optimizers.Adam}
+OPTIMIZERS = {
+    cases.SGD: optimizers.SGD,
+    cases.Adagrad: optimizers.Adagrad,
+    cases.RMSprop: optimizers.RMSprop,
+    cases.Adam: optimizers.Adam,
+    cases.AdamW: optimizers.AdamW,
+    cases.SparseAdam: optimizers.SparseAdam,
+}
 
 
 class Trainer:
@@ -37,11 +46,14 @@ class Trainer:
         return float(loss), self.grads
 
     def step(self) -> None:
+        if self.case.max_norm is not None:
+            optimizers.clip_grad_norm_([self.grads[name] for name in self.weights], self.case.max_norm)
         self.optimizer.step(self.weights, self.grads)
         if self.case.lr_decay_to is not None:
             self.steps += 1
             first, last = self.case.optimizer.lr, self.case.lr_decay_to
-            self.optimizer.lr = first + (last - first) * min(self.steps / self.case.steps, 1)
+            lr = first + (last - first) * min(self.steps / self.case.steps, 1)
+            self.optimizer.options = replace(self.optimizer.options, lr=lr)
 
     def params(self) -> Params:
         return self.weights

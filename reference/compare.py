@@ -109,7 +109,10 @@ def as_grads(case: Case, given: Any, input_shapes: dict[str, tuple[int, ...]]) -
 
 
 def as_state(case: Case, given: Any) -> State:
-    """Optimizer state by kind. A kind may be missing; raises Mismatch for one that the optimizer does not have."""
+    """Optimizer state by kind. A kind may be missing; raises Mismatch for one that the optimizer does not have.
+
+    That of a row table may come as rows, as torch's momentum_buffer does, a sparse tensor: the other rows are zero.
+    """
     kinds = case.optimizer.state
     if not isinstance(given, dict) or not given.keys() <= set(kinds):
         raise Mismatch("state", f"a dict with the kinds {list(kinds)}", _names(given))
@@ -119,8 +122,16 @@ def as_state(case: Case, given: Any) -> State:
             _check_names("state step", given[kind], case.model.shapes)
             state[kind] = {name: np.array(_number(f"step.{name}", value)) for name, value in given[kind].items()}
         else:
-            state[kind] = as_params(case, given[kind], f"state {kind}")
+            state[kind] = as_params(case, _whole(case, given[kind]), f"state {kind}")
     return state
+
+
+def _whole(case: Case, given: Any) -> Any:
+    """The same state, with what came as rows of a row table in a (V, D) array."""
+    if not isinstance(given, dict):
+        return given
+    tables = {name: case.model.shapes[name] for name in case.row_tables if _is_rows(given.get(name))}
+    return given | {name: _as_rows(name, given[name], shape, case.dtype).dense() for name, shape in tables.items()}
 
 
 def _names(given: Any) -> str:
@@ -132,8 +143,12 @@ def _check_names(what: str, given: Any, shapes: dict[str, tuple[int, ...]]) -> N
         raise Mismatch(what, f"a dict with {sorted(shapes)}", _names(given))
 
 
+def _is_rows(value: Any) -> bool:
+    return isinstance(value, RowGrad | tuple) or getattr(value, "is_sparse", False)
+
+
 def _as_tensor(name: str, value: Any, shape: tuple[int, ...], dtype: str) -> np.ndarray:
-    if isinstance(value, RowGrad | tuple) or getattr(value, "is_sparse", False):
+    if _is_rows(value):
         raise Mismatch(name, f"a dense array of shape {shape}", "rows")
     if value is None:
         raise Mismatch(name, f"a dense array of shape {shape}", "None")

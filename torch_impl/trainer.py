@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.optim.lr_scheduler import LinearLR
+from torch.sparse import check_sparse_tensor_invariants
 
 from reference import cases, validate
 from reference.contract import Params, Unsupported
@@ -21,7 +22,14 @@ MODELS = {
     cases.SkipGram: skipgram.SkipGram,
     cases.CBOW: cbow.CBOW,
 }
-OPTIMIZERS = {cases.SGD: optimizers.SGD, cases.Adam: optimizers.Adam}
+OPTIMIZERS = {
+    cases.SGD: optimizers.SGD,
+    cases.Adagrad: optimizers.Adagrad,
+    cases.RMSprop: optimizers.RMSprop,
+    cases.Adam: optimizers.Adam,
+    cases.AdamW: optimizers.AdamW,
+    cases.SparseAdam: optimizers.SparseAdam,
+}
 
 
 class Trainer:
@@ -48,7 +56,10 @@ class Trainer:
         return loss.item(), grads
 
     def step(self) -> None:
-        self.optimizer.step()
+        if self.case.max_norm is not None:
+            optimizers.clip_grad_norm_(self.model.parameters(), self.case.max_norm)
+        with check_sparse_tensor_invariants(enable=False):  # the default; unsaid, Adagrad and SparseAdam warn
+            self.optimizer.step()
         if self.case.lr_decay_to is not None:
             self.schedule.step()
 
