@@ -47,11 +47,10 @@ class Embedding:
         loss = (output * batch.upstream).sum()
 
         def backward() -> Grads:
-            d = batch.upstream
-            if model.scale_grad_by_freq:
-                _, which, counts = np.unique(batch.ids, return_inverse=True, return_counts=True)
-                d = d / counts[which.reshape(batch.ids.shape)][..., None].astype(d.dtype)
-            return {"embedding.weight": without_row(d_output(d), model.padding_idx)}
+            gradient = without_row(d_output(batch.upstream), model.padding_idx)
+            if model.scale_grad_by_freq and not isinstance(gradient, RowGrad):
+                gradient = by_frequency(gradient, batch.ids)
+            return {"embedding.weight": gradient}
 
         return loss, backward
 
@@ -65,3 +64,9 @@ def without_row(gradient: RowGrad | Float[ndarray, "V D"], padding_idx: int | No
         return RowGrad(gradient.rows[kept], gradient.values[kept], gradient.shape)
     gradient[padding_idx] = 0
     return gradient
+
+
+def by_frequency(gradient: Float[ndarray, "V D"], ids: Int[ndarray, "..."]) -> Float[ndarray, "V D"]:
+    """Each row's gradient over how often its id occurs."""
+    counts = np.bincount(ids.reshape(-1), minlength=len(gradient))
+    return gradient / np.maximum(counts, 1)[:, None].astype(gradient.dtype)

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray
 
-from numpy_impl.embedding import embedding, renorm
+from numpy_impl.embedding import by_frequency, embedding, renorm
 from reference import cases
 from reference.contract import Grads, Params, RowGrad
 
@@ -141,7 +141,8 @@ class EmbeddingBag:
 
         def backward() -> Grads:
             if batch.per_sample_weights is None:
-                return {"embedding.weight": d_pooled(batch.upstream)}
+                gradient = d_pooled(batch.upstream)
+                return {"embedding.weight": by_frequency(gradient, batch.ids) if model.scale_grad_by_freq else gradient}
             d_weight, d_per_sample_weights = d_pooled(batch.upstream)
             return {"embedding.weight": d_weight, "per_sample_weights": d_per_sample_weights}
 

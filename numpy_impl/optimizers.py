@@ -19,7 +19,7 @@ class Optimizer:
     """Changes the parameters in place, one after the other, and keeps the state that it needs to do so."""
 
     def __init__(self, options: Any, weights: Params) -> None:
-        self.options = options
+        self.options, self.lr = options, options.lr
         self.state: State = {kind: {name: zeros(kind, w) for name, w in weights.items()} for kind in options.state}
 
     def step(self, p: Params, g: Grads) -> None:
@@ -57,12 +57,12 @@ class SGD(Optimizer):
             buf[moving] *= o.momentum
             buf[at] += grad if first else (1 - o.dampening) * grad
             if o.nesterov:
-                param[at] -= o.lr * grad
-                param[moving] -= o.lr * o.momentum * buf[moving]
+                param[at] -= self.lr * grad
+                param[moving] -= self.lr * o.momentum * buf[moving]
             else:
-                param[moving] -= o.lr * buf[moving]
+                param[moving] -= self.lr * buf[moving]
         else:
-            param[at] -= o.lr * grad
+            param[at] -= self.lr * grad
 
 
 class Adagrad(Optimizer):
@@ -80,7 +80,7 @@ class Adagrad(Optimizer):
         step, total = self.state_of(name)
         step += 1
         grad = with_decay(grad, param, o.weight_decay)
-        lr = o.lr / (1 + (float(step) - 1) * o.lr_decay)
+        lr = self.lr / (1 + (float(step) - 1) * o.lr_decay)
         total[at] += grad * grad
         param[at] -= lr * grad / root(total[at], o.eps)
 
@@ -105,9 +105,9 @@ class RMSprop(Optimizer):
             buf = state["momentum_buffer"]
             buf *= o.momentum
             buf += grad / root(v, o.eps)
-            param -= o.lr * buf
+            param -= self.lr * buf
         else:
-            param -= o.lr * grad / root(v, o.eps)
+            param -= self.lr * grad / root(v, o.eps)
 
 
 class Adam(Optimizer):
@@ -126,7 +126,7 @@ class Adam(Optimizer):
         if o.amsgrad:
             v = np.maximum(largest[0], v, out=largest[0])
         correction1, correction2 = bias_correction(beta1, step), bias_correction(beta2, step)
-        param -= (o.lr / correction1) * m / (root(v, 0) / correction2**0.5 + o.eps)
+        param -= (self.lr / correction1) * m / (root(v, 0) / correction2**0.5 + o.eps)
 
     def decayed(self, grad: ndarray, param: ndarray) -> ndarray:
         """The decay of the weights is part of the gradient."""
@@ -154,7 +154,7 @@ class SparseAdam(Optimizer):
         m[at] += (1 - beta1) * (grad - m[at])
         v[at] += (1 - beta2) * (grad * grad - v[at])
         correction1, correction2 = bias_correction(beta1, step), bias_correction(beta2, step)
-        param[at] -= (o.lr * correction2**0.5 / correction1) * (m[at] / root(v[at], o.eps))
+        param[at] -= (self.lr * correction2**0.5 / correction1) * (m[at] / root(v[at], o.eps))
 
 
 def clip_grad_norm_(grads: list[ndarray | RowGrad], max_norm: float) -> None:

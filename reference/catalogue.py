@@ -48,8 +48,8 @@ def catalogue(source: str = text.TOPICS) -> list[Case]:
         *_classifiers(),
         *_classifier_options(),
         *_skipgrams(),
-        *_word2vec(),
         *_optimizers(),
+        *_word2vec(),
         *_texts(source),
     ]
 
@@ -198,64 +198,6 @@ def _skipgrams() -> list[Case]:
     ]
 
 
-def _word2vec() -> list[Case]:
-    """The objectives of word2vec, under skip-gram and CBOW."""
-    hits: tuple[Literal["keep", "mask", "redraw"], ...] = ("keep", "mask", "redraw")
-    options = {
-        "mode": (None, "mean", "sum"),  # None: skip-gram
-        "objective": (Softmax(), *(NegativeSampling(4, option) for option in hits), HierarchicalSoftmax()),
-        "reduction": ("mean", "sum"),
-        "sparse": (False, True),
-        "dtype": ("float64", "float32"),
-        "optimizer": (SGD(lr=0.1), Adam(lr=0.01), SparseAdam(lr=0.01)),
-    }
-
-    def possible(row: Row) -> bool:
-        sparse, optimizer = row.get("sparse"), row.get("optimizer")
-        if isinstance(optimizer, SparseAdam):
-            return sparse is not False and not isinstance(row.get("objective"), Softmax)
-        return not (sparse and isinstance(optimizer, Adam))
-
-    found = []
-    for i, row in enumerate(pairwise(options, possible)):
-        mode, run = row["mode"], {name: row[name] for name in ("sparse", "dtype", "optimizer")}
-        if mode is None:
-            skipgram = SkipGram(23, 8, row["objective"], row["reduction"])
-            found.append(Case(f"pair{i}", skipgram, data=Drawn((11,), zipf=True), steps=5, **run))
-        else:
-            cbow = CBOW(23, 8, mode, row["objective"], row["reduction"])
-            found.append(Case(f"pair{i}", cbow, data=Drawn((11, 5), zipf=True), steps=5, **run))
-    tree = HierarchicalSoftmax()
-    both: tuple[tuple[str, Objective], ...] = (("negatives", NegativeSampling()), ("tree", tree))
-    cases = [
-        # nasty case 18: accidental hits and negatives that occur twice, certain with 3 words and 7 negatives, where
-        # numpy-ml's NCELoss returns what is not the derivative of its loss; pytorch-sgns#9, pytorch/text#1228
-        *(Case(f"hits-{of}", SkipGram(3, 4, NegativeSampling(7, of)), SGD(), Drawn((9,))) for of in hits),
-        *(Case(f"hits-{of}", CBOW(3, 4, "mean", NegativeSampling(7, of)), SGD(), Drawn((5, 4))) for of in hits),
-        # nasty case 8: contexts of 1 to 9 words, many of them twice; who does not divide the gradient as the mean is
-        # divided is found here: fastText#910, gensim#697, gensim#1873, arXiv 2012.15332
-        Case("lengths", CBOW(4, 6), SGD(), Drawn((7, 9)), steps=5),
-        Case("lengths-negatives", CBOW(5, 6, "mean", NegativeSampling()), SGD(), Drawn((7, 9)), steps=5),
-        # nasty cases 17 and 19: scores of 30 and more, where log(1 - sigmoid(x)) is -inf in float32; gensim#2725 skips
-        # them, fastText#370 lost a sign
-        Case("saturated-negatives", SkipGram(13, 8, NegativeSampling()), SGD(), Drawn((9,)), gain=4, seed=4),
-        Case("saturated-tree", SkipGram(13, 8, tree), SGD(), Drawn((9,), zipf=True), gain=4, seed=4),
-        # the smallest trees: one inner node, and two
-        Case("two-words-tree", SkipGram(2, 3, tree), SGD(), Drawn((3,))),
-        Case("three-words-tree", SkipGram(3, 5, tree), SGD(), Drawn((4,))),
-        Case("three-words-tree", CBOW(3, 5, "sum", tree), SGD(), Drawn((4, 2))),
-        Case("one", CBOW(2, 1), SGD(), Drawn((1, 1))),
-        Case("dialogue", CBOW(7, 3), SGD(), Dialogue(window=2), steps=15),
-        *(Case(f"dialogue-{name}", SkipGram(7, 3, of, "sum"), SGD(), Dialogue(), steps=15) for name, of in both),
-        # rows that are never looked up, words that are never drawn, and nodes that are on no path
-        *(Case(f"primes-{name}", SkipGram(101, 13, of), SGD(), Drawn((17,), used=61), steps=5) for name, of in both),
-        *(Case(f"primes-{name}", CBOW(101, 13, "sum", of), SGD(), Drawn((17, 3), used=61)) for name, of in both),
-        *(Case(f"zipf-{name}", SkipGram(1009, 33, of), SGD(), Drawn((32,), zipf=True)) for name, of in both),
-        Case("decay", SkipGram(23, 8, NegativeSampling()), SGD(), Drawn((11,), zipf=True), steps=10, lr_decay_to=1e-4),
-    ]
-    return found + [case for base in cases for case in _spread(base)]
-
-
 OPTIONS: dict[type, dict[str, tuple[Any, ...]]] = {
     SGD: {
         "lr": (0.1,),
@@ -348,6 +290,64 @@ def _combined(kind: type, bases: tuple[Case, ...]) -> list[Case]:
 
     rows = [row for values in product(*options.values()) if allowed(row := dict(zip(options, values, strict=True)))]
     return [case(row) for row in pairwise(options, lambda part: any(part.items() <= row.items() for row in rows))]
+
+
+def _word2vec() -> list[Case]:
+    """The objectives of word2vec, under skip-gram and CBOW."""
+    hits: tuple[Literal["keep", "mask", "redraw"], ...] = ("keep", "mask", "redraw")
+    options = {
+        "mode": (None, "mean", "sum"),  # None: skip-gram
+        "objective": (Softmax(), *(NegativeSampling(4, option) for option in hits), HierarchicalSoftmax()),
+        "reduction": ("mean", "sum"),
+        "sparse": (False, True),
+        "dtype": ("float64", "float32"),
+        "optimizer": (SGD(lr=0.1), Adam(lr=0.01), SparseAdam(lr=0.01)),
+    }
+
+    def possible(row: Row) -> bool:
+        sparse, optimizer = row.get("sparse"), row.get("optimizer")
+        if isinstance(optimizer, SparseAdam):
+            return sparse is not False and not isinstance(row.get("objective"), Softmax)
+        return not (sparse and isinstance(optimizer, Adam))
+
+    found = []
+    for i, row in enumerate(pairwise(options, possible)):
+        mode, run = row["mode"], {name: row[name] for name in ("sparse", "dtype", "optimizer")}
+        if mode is None:
+            skipgram = SkipGram(23, 8, row["objective"], row["reduction"])
+            found.append(Case(f"pair{i}", skipgram, data=Drawn((11,), zipf=True), steps=5, **run))
+        else:
+            cbow = CBOW(23, 8, mode, row["objective"], row["reduction"])
+            found.append(Case(f"pair{i}", cbow, data=Drawn((11, 5), zipf=True), steps=5, **run))
+    tree = HierarchicalSoftmax()
+    both: tuple[tuple[str, Objective], ...] = (("negatives", NegativeSampling()), ("tree", tree))
+    cases = [
+        # nasty case 18: accidental hits and negatives that occur twice, certain with 3 words and 7 negatives, where
+        # numpy-ml's NCELoss returns what is not the derivative of its loss; pytorch-sgns#9, pytorch/text#1228
+        *(Case(f"hits-{of}", SkipGram(3, 4, NegativeSampling(7, of)), SGD(), Drawn((9,))) for of in hits),
+        *(Case(f"hits-{of}", CBOW(3, 4, "mean", NegativeSampling(7, of)), SGD(), Drawn((5, 4))) for of in hits),
+        # nasty case 8: contexts of 1 to 9 words, many of them twice; who does not divide the gradient as the mean is
+        # divided is found here: fastText#910, gensim#697, gensim#1873, arXiv 2012.15332
+        Case("lengths", CBOW(4, 6), SGD(), Drawn((7, 9)), steps=5),
+        Case("lengths-negatives", CBOW(5, 6, "mean", NegativeSampling()), SGD(), Drawn((7, 9)), steps=5),
+        # nasty cases 17 and 19: scores of 30 and more, where log(1 - sigmoid(x)) is -inf in float32; gensim#2725 skips
+        # them, fastText#370 lost a sign
+        Case("saturated-negatives", SkipGram(13, 8, NegativeSampling()), SGD(), Drawn((9,)), gain=4, seed=4),
+        Case("saturated-tree", SkipGram(13, 8, tree), SGD(), Drawn((9,), zipf=True), gain=4, seed=4),
+        # the smallest trees: one inner node, and two
+        Case("two-words-tree", SkipGram(2, 3, tree), SGD(), Drawn((3,))),
+        Case("three-words-tree", SkipGram(3, 5, tree), SGD(), Drawn((4,))),
+        Case("three-words-tree", CBOW(3, 5, "sum", tree), SGD(), Drawn((4, 2))),
+        Case("one", CBOW(2, 1), SGD(), Drawn((1, 1))),
+        Case("dialogue", CBOW(7, 3), SGD(), Dialogue(window=2), steps=15),
+        *(Case(f"dialogue-{name}", SkipGram(7, 3, of, "sum"), SGD(), Dialogue(), steps=15) for name, of in both),
+        # rows that are never looked up, words that are never drawn, and nodes that are on no path
+        *(Case(f"primes-{name}", SkipGram(101, 13, of), SGD(), Drawn((17,), used=61), steps=5) for name, of in both),
+        *(Case(f"primes-{name}", CBOW(101, 13, "sum", of), SGD(), Drawn((17, 3), used=61)) for name, of in both),
+        *(Case(f"zipf-{name}", SkipGram(1009, 33, of), SGD(), Drawn((32,), zipf=True)) for name, of in both),
+        Case("decay", SkipGram(23, 8, NegativeSampling()), SGD(), Drawn((11,), zipf=True), steps=10, lr_decay_to=1e-4),
+    ]
+    return found + [case for base in cases for case in _spread(base)]
 
 
 def _texts(source: str) -> list[Case]:
