@@ -608,6 +608,11 @@ class Case:
     def __post_init__(self) -> None:
         if self.max_norm is not None and not 0 < self.max_norm < np.inf:
             raise BadInput(f"case {self.name}: max_norm is {self.max_norm}; a number above 0, or None, is needed")
+        if self.lr_decay_to is not None and not 0 <= self.lr_decay_to <= self.optimizer.lr:
+            raise BadInput(
+                f"case {self.name}: lr_decay_to is {self.lr_decay_to}; a number from 0 to the lr, "
+                f"{self.optimizer.lr}, or None, is needed"
+            )
 
     @cached_property
     def id(self) -> str:
