@@ -19,26 +19,25 @@ def relu(x: Float[ndarray, "*shape"]) -> tuple[Float[ndarray, "*shape"], Callabl
     return np.maximum(x, 0), backward
 
 
-def log_softmax(logits: Float[ndarray, "N C"]) -> Float[ndarray, "N C"]:
-    """log(exp(x) / sum(exp(x))) of each row, finite for every finite x since the largest is taken out first."""
-    shifted = logits - logits.max(axis=1, keepdims=True)
-    return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-
-
 def cross_entropy(
     logits: Float[ndarray, "N C"], target: Int[ndarray, " N"], reduction: Literal["mean", "sum"] = "mean"
 ) -> tuple[np.floating, Callable]:
     """-log softmax(logits)[target], reduced over N. Backward: (probabilities - onehot(target)), over N for the mean.
 
+    Finite for every finite logit, since the largest of a row is taken out first; each is exponentiated once.
     https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.cross_entropy.html
     """
-    log_probabilities = log_softmax(logits)
     n = np.arange(len(target))
     divisor = logits.dtype.type(len(target) if reduction == "mean" else 1)
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    at_target = shifted[n, target]
+    probabilities = np.exp(shifted, out=shifted)
+    total = probabilities.sum(axis=1, keepdims=True)
+    probabilities /= total
 
     def backward() -> Float[ndarray, "N C"]:
-        d = np.exp(log_probabilities)
-        d[n, target] -= 1
-        return d / divisor
+        d = probabilities / divisor
+        d[n, target] = (probabilities[n, target] - 1) / divisor
+        return d
 
-    return -log_probabilities[n, target].sum() / divisor, backward
+    return (np.log(total[:, 0]) - at_target).sum() / divisor, backward

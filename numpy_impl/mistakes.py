@@ -144,7 +144,8 @@ def cross_entropy(logits, target, reduction="mean"):
 @mistake("log-of-shifted-probability", "the loss is -log(p + 1e-9), which is not the -log(p) that is differentiated")
 def cross_entropy(logits, target, reduction="mean"):
     _, backward = right_cross_entropy(logits, target, reduction)
-    p = np.exp(functional.log_softmax(logits))[np.arange(len(target)), target]
+    p = np.exp(logits - logits.max(axis=1, keepdims=True))
+    p = (p / p.sum(axis=1, keepdims=True))[np.arange(len(target)), target]
     losses = -np.log(p + logits.dtype.type(1e-9))
     return losses.mean() if reduction == "mean" else losses.sum(), backward
 
