@@ -61,7 +61,7 @@ def mean_bag(
     """The plainest bag, and the fastest: L ids each, all of which count."""
     length, row = ids.shape[1], weight[0]
     ones = np.ones(length, weight.dtype)
-    sums = [ones @ weight.take(some, axis=0) for some in blocks(ids, length * row.nbytes)]
+    sums = [ones @ embedding(some, weight, sparse)[0] for some in blocks(ids, length * row.nbytes)]
 
     def backward(d: Float[ndarray, "B D"]) -> TableGrad:
         bag = np.repeat(np.arange(len(ids)), length)
