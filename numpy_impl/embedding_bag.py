@@ -10,6 +10,7 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 
 from numpy_impl.embedding import by_frequency, embedding, renorm
+from numpy_impl.rows import blocks, rows_of
 from reference import cases
 from reference.contract import Grads, Params, RowGrad
 
@@ -30,6 +31,8 @@ def embedding_bag(
     Under the mean each occurrence of an id carries 1/L of its bag's gradient, under the sum all of it; under the
     maximum each column's goes to the first vector that has it. Padding is not there at all, and an empty bag is zero.
     """
+    if offsets is None and padding_idx is None and mode == "mean":
+        return mean_bag(ids, weight, sparse)
     ids, bag, bags = flat(ids, offsets, include_last_offset)
     ids, bag = (ids, bag) if padding_idx is None else (ids[ids != padding_idx], bag[ids != padding_idx])
     vectors, d_vectors = embedding(ids, weight, sparse)
@@ -46,9 +49,26 @@ def embedding_bag(
         pooled = bag_sum(vectors, sizes) / divisor
 
         def backward(d: Float[ndarray, "B D"]) -> TableGrad:
-            return d_vectors((d / divisor)[bag])
+            rows = rows_of(ids, d / divisor, len(weight), bag)
+            return rows if sparse else rows.dense()
 
     return pooled, backward
+
+
+def mean_bag(
+    ids: Int[ndarray, "B L"], weight: Float[ndarray, "V D"], sparse: bool
+) -> tuple[Float[ndarray, "B D"], Callable]:
+    """The plainest bag, and the fastest: L ids each, all of which count."""
+    length, row = ids.shape[1], weight[0]
+    ones = np.ones(length, weight.dtype)
+    sums = [ones @ weight.take(some, axis=0) for some in blocks(ids, length * row.nbytes)]
+
+    def backward(d: Float[ndarray, "B D"]) -> TableGrad:
+        bag = np.repeat(np.arange(len(ids)), length)
+        rows = rows_of(ids.reshape(-1), d / length, len(weight), bag)
+        return rows if sparse else rows.dense()
+
+    return np.concatenate(sums) / length, backward
 
 
 def weighted_bag(

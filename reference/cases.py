@@ -320,9 +320,9 @@ class SGD(_Optimizer):
     """
 
     lr: float = 1e-3
-    momentum: float = 0
-    dampening: float = 0
-    weight_decay: float = 0
+    momentum: float = 0.0
+    dampening: float = 0.0
+    weight_decay: float = 0.0
     nesterov: bool = False
 
     def __post_init__(self) -> None:
@@ -349,9 +349,9 @@ class Adagrad(_Optimizer):
     """
 
     lr: float = 1e-2
-    lr_decay: float = 0
-    weight_decay: float = 0
-    initial_accumulator_value: float = 0
+    lr_decay: float = 0.0
+    weight_decay: float = 0.0
+    initial_accumulator_value: float = 0.0
     eps: float = 1e-10
 
     def __post_init__(self) -> None:
@@ -373,8 +373,8 @@ class RMSprop(_Optimizer):
     lr: float = 1e-2
     alpha: float = 0.99
     eps: float = 1e-8
-    weight_decay: float = 0
-    momentum: float = 0
+    weight_decay: float = 0.0
+    momentum: float = 0.0
     centered: bool = False
 
     def __post_init__(self) -> None:
@@ -400,7 +400,7 @@ class Adam(_Optimizer):
     lr: float = 1e-3
     betas: tuple[float, float] = (0.9, 0.999)
     eps: float = 1e-8
-    weight_decay: float = 0
+    weight_decay: float = 0.0
     amsgrad: bool = False
 
     def __post_init__(self) -> None:

@@ -201,31 +201,31 @@ def _skipgrams() -> list[Case]:
 OPTIONS: dict[type, dict[str, tuple[Any, ...]]] = {
     SGD: {
         "lr": (0.1,),
-        "momentum": (0, 0.9),
-        "dampening": (0, 0.5),
-        "weight_decay": (0, 0.01),
+        "momentum": (0.0, 0.9),
+        "dampening": (0.0, 0.5),
+        "weight_decay": (0.0, 0.01),
         "nesterov": (False, True),
     },
     Adagrad: {
         "lr": (0.1,),
-        "lr_decay": (0, 0.1),
-        "weight_decay": (0, 0.01),
-        "initial_accumulator_value": (0, 0.1),
+        "lr_decay": (0.0, 0.1),
+        "weight_decay": (0.0, 0.01),
+        "initial_accumulator_value": (0.0, 0.1),
         "eps": (1e-10, 1e-3),
     },
     RMSprop: {
         "lr": (0.01,),
         "alpha": (0.99, 0.5),
         "eps": (1e-8, 1e-3),
-        "weight_decay": (0, 0.01),
-        "momentum": (0, 0.9),
+        "weight_decay": (0.0, 0.01),
+        "momentum": (0.0, 0.9),
         "centered": (False, True),
     },
     Adam: {
         "lr": (0.01,),
         "betas": ((0.9, 0.999), (0.5, 0.9)),
         "eps": (1e-8, 1e-3),
-        "weight_decay": (0, 0.01),
+        "weight_decay": (0.0, 0.01),
         "amsgrad": (False, True),
     },
     AdamW: {
@@ -345,8 +345,10 @@ def _word2vec() -> list[Case]:
         *(Case(f"primes-{name}", SkipGram(101, 13, of), SGD(), Drawn((17,), used=61), steps=5) for name, of in both),
         *(Case(f"primes-{name}", CBOW(101, 13, "sum", of), SGD(), Drawn((17, 3), used=61)) for name, of in both),
         *(Case(f"zipf-{name}", SkipGram(1009, 33, of), SGD(), Drawn((32,), zipf=True)) for name, of in both),
-        Case("decay", SkipGram(23, 8, NegativeSampling()), SGD(), Drawn((11,), zipf=True), steps=10, lr_decay_to=1e-4),
     ]
+    # one case under every optimizer: AdamW's weight decay falls with the learning rate
+    decay = Case("decay", SkipGram(23, 8, NegativeSampling()), SGD(), Drawn((11,)), steps=10, lr_decay_to=1e-4)
+    found += _each(decay, *(kind(lr=0.1) for kind in OPTIONS))
     return found + [case for base in cases for case in _spread(base)]
 
 
