@@ -345,8 +345,10 @@ def _word2vec() -> list[Case]:
         *(Case(f"primes-{name}", SkipGram(101, 13, of), SGD(), Drawn((17,), used=61), steps=5) for name, of in both),
         *(Case(f"primes-{name}", CBOW(101, 13, "sum", of), SGD(), Drawn((17, 3), used=61)) for name, of in both),
         *(Case(f"zipf-{name}", SkipGram(1009, 33, of), SGD(), Drawn((32,), zipf=True)) for name, of in both),
-        Case("decay", SkipGram(23, 8, NegativeSampling()), SGD(), Drawn((11,), zipf=True), steps=10, lr_decay_to=1e-4),
     ]
+    # one case under every optimizer: AdamW's weight decay falls with the learning rate
+    decay = Case("decay", SkipGram(23, 8, NegativeSampling()), SGD(), Drawn((11,)), steps=10, lr_decay_to=1e-4)
+    found += _each(decay, *(kind(lr=0.1) for kind in OPTIONS))
     return found + [case for base in cases for case in _spread(base)]
 
 
