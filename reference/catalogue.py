@@ -243,14 +243,14 @@ OPTIONS: dict[type, dict[str, tuple[Any, ...]]] = {
 def _optimizers() -> list[Case]:
     """Every two options of an optimizer together, and where optimizers are known to part ways."""
     models = (
-        # rows that are looked up in the first step and not again, in several steps, twice in one, and never
-        Case("options", Embedding(11, 3), SGD(), Drawn((4,), used=9), steps=5),
-        Case("options", Classifier(11, 3, (5,), 3), SGD(), Drawn((3, 2), used=9), steps=5),
-        Case("options", SkipGram(11, 3), SGD(), Drawn((4,), used=9), steps=5),
+        # this seed has rows that are looked up in the first step and not again, in several, twice in one, and never
+        Case("options", Embedding(11, 3), SGD(), Drawn((4,), used=9), steps=5, seed=4),
+        Case("options", Classifier(11, 3, (5,), 3), SGD(), Drawn((3, 2), used=9), steps=5, seed=4),
+        Case("options", SkipGram(11, 3), SGD(), Drawn((4,), used=9), steps=5, seed=4),
     )
     # SparseAdam is not Adam: the moments of rows without a gradient stay (nasty case 20; pytorch#25560, #18404). Under
     # SGD with momentum such rows go on moving, under Adagrad they rest
-    seldom = Case("seldom", Embedding(7, 3), SGD(), Drawn((2,)), steps=8)
+    seldom = Case("seldom", Embedding(11, 3), SGD(), Drawn((2,), used=9), steps=8, seed=4)
     # gradients near 1e-3, so that an eps or an initial accumulator that another framework has elsewhere or as its
     # default shows (nasty cases 21 and 22; tensorflow#35102)
     small = Case("small-gradients", Embedding(7, 3), SGD(), Drawn((6,)), steps=5, max_norm=5e-3)
