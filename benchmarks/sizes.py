@@ -36,7 +36,7 @@ def case_of(family: str, size: Size) -> Case:
     """The case of a hot loop: float32, ids as skewed as words are, row gradients, SGD."""
     models = {
         "embedding": (Embedding(size.V, size.D), (size.B, size.L)),
-        "classifier": (Classifier(size.V, size.D, size.H, 2), (size.B, size.L)),
+        "classifier": (Classifier(size.V, size.D, (size.H,), 2), (size.B, size.L)),
         "skipgram": (SkipGram(size.V, size.D), (size.B,)),
     }
     model, shape = models[family]
@@ -56,7 +56,7 @@ def ready(case: Case) -> tuple[dict[str, Trainer], list[Batch]]:
     trainers, batches = {name: twin.build(case, weights) for name, twin in twins.items()}, list(data.batches(case))
     (loss, grads), (other_loss, others) = (trainers[name].loss_and_grads(batches[0]) for name in TWINS)
     np.testing.assert_allclose(loss, other_loss, rtol=1e-4)
-    for name, gradient in as_grads(case, grads, None).items():
-        pair = [g.values if isinstance(g, RowGrad) else g for g in (gradient, as_grads(case, others, None)[name])]
+    for name, gradient in as_grads(case, grads, {}).items():
+        pair = [g.values if isinstance(g, RowGrad) else g for g in (gradient, as_grads(case, others, {})[name])]
         np.testing.assert_allclose(*pair, rtol=0, atol=1e-4 * np.abs(pair[0]).max())
     return trainers, batches

@@ -1,4 +1,4 @@
-"""The embedding lookup, and the bag that averages it."""
+"""The embedding lookup."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray
 
-from numpy_impl.rows import blocks, rows_of
+from numpy_impl.rows import rows_of
 from reference import cases
 from reference.contract import Grads, Params, RowGrad
 
@@ -25,33 +25,48 @@ def embedding(
     return weight.take(ids, axis=0), backward
 
 
-def embedding_bag(
-    ids: Int[ndarray, "B L"], weight: Float[ndarray, "V D"], sparse: bool
-) -> tuple[Float[ndarray, "B D"], Callable]:
-    """The mean of the L vectors of each bag. Backward: each occurrence of an id carries 1/L of its bag's gradient."""
-    length, row = ids.shape[1], weight[0]
-    ones = np.ones(length, weight.dtype)
-    sums = [ones @ embedding(some, weight, sparse)[0] for some in blocks(ids, length * row.nbytes)]
-
-    def backward(d: Float[ndarray, "B D"]) -> RowGrad | Float[ndarray, "V D"]:
-        bag = np.repeat(np.arange(len(ids)), length)
-        rows = rows_of(ids.reshape(-1), d / length, len(weight), bag)
-        return rows if sparse else rows.dense()
-
-    return np.concatenate(sums) / length, backward
+def renorm(weight: Float[ndarray, "V D"], ids: Int[ndarray, "..."], max_norm: float, norm_type: float) -> None:
+    """Rescale, in place, the rows that are looked up and whose norm is larger than max_norm, to that norm."""
+    rows = np.unique(ids)
+    norms = np.linalg.norm(weight[rows], norm_type, axis=1)
+    large = norms > max_norm
+    weight[rows[large]] *= (max_norm / (norms[large] + 1e-7))[:, None]  # 1e-7: as PyTorch has it
 
 
 class Embedding:
     """A lookup alone, under a given upstream gradient."""
 
     def __init__(self, model: cases.Embedding, sparse: bool) -> None:
-        self.sparse = sparse
+        self.model, self.sparse = model, sparse
 
     def forward(self, p: Params, batch: cases.LookupBatch) -> tuple[np.floating, Callable[[], Grads]]:
-        output, d_output = embedding(batch.ids, p["embedding.weight"], self.sparse)
+        model, weight = self.model, p["embedding.weight"]
+        if model.max_norm is not None:
+            renorm(weight, batch.ids, model.max_norm, model.norm_type)
+        output, d_output = embedding(batch.ids, weight, self.sparse)
         loss = (output * batch.upstream).sum()
 
         def backward() -> Grads:
-            return {"embedding.weight": d_output(batch.upstream)}
+            gradient = without_row(d_output(batch.upstream), model.padding_idx)
+            if model.scale_grad_by_freq and not isinstance(gradient, RowGrad):
+                gradient = by_frequency(gradient, batch.ids)
+            return {"embedding.weight": gradient}
 
         return loss, backward
+
+
+def without_row(gradient: RowGrad | Float[ndarray, "V D"], padding_idx: int | None) -> RowGrad | Float[ndarray, "V D"]:
+    """The gradient of a table whose padding row has none."""
+    if padding_idx is None:
+        return gradient
+    if isinstance(gradient, RowGrad):
+        kept = gradient.rows != padding_idx
+        return RowGrad(gradient.rows[kept], gradient.values[kept], gradient.shape)
+    gradient[padding_idx] = 0
+    return gradient
+
+
+def by_frequency(gradient: Float[ndarray, "V D"], ids: Int[ndarray, "..."]) -> Float[ndarray, "V D"]:
+    """Each row's gradient over how often its id occurs."""
+    counts = np.bincount(ids.reshape(-1), minlength=len(gradient))
+    return gradient / np.maximum(counts, 1)[:, None].astype(gradient.dtype)

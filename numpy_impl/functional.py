@@ -1,13 +1,16 @@
-"""What stands between the layers and after them: activations and losses."""
+"""What stands between the layers and after them: activations, dropout and losses, each with its backward pass."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from numpy import ndarray
+
+Reduction = Literal["mean", "sum"]
 
 
 def relu(x: Float[ndarray, "*shape"]) -> tuple[Float[ndarray, "*shape"], Callable]:
@@ -19,25 +22,179 @@ def relu(x: Float[ndarray, "*shape"]) -> tuple[Float[ndarray, "*shape"], Callabl
     return np.maximum(x, 0), backward
 
 
-def cross_entropy(
-    logits: Float[ndarray, "N C"], target: Int[ndarray, " N"], reduction: Literal["mean", "sum"] = "mean"
-) -> tuple[np.floating, Callable]:
-    """-log softmax(logits)[target], reduced over N. Backward: (probabilities - onehot(target)), over N for the mean.
+def tanh(x: Float[ndarray, "*shape"]) -> tuple[Float[ndarray, "*shape"], Callable]:
+    """The hyperbolic tangent. Backward: times 1 - y², y the output."""
+    y = np.tanh(x)
 
-    Finite for every finite logit, since the largest of a row is taken out first; each is exponentiated once.
-    https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.cross_entropy.html
+    def backward(d: Float[ndarray, "*shape"]) -> Float[ndarray, "*shape"]:
+        return d * (1 - y * y)
+
+    return y, backward
+
+
+def sigmoid(x: Float[ndarray, "*shape"]) -> tuple[Float[ndarray, "*shape"], Callable]:
+    """1 / (1 + exp(-x)), without overflow on either side. Backward: times y (1 - y), y the output."""
+    small = np.exp(-np.abs(x))
+    y = np.where(x >= 0, 1, small) / (1 + small)
+
+    def backward(d: Float[ndarray, "*shape"]) -> Float[ndarray, "*shape"]:
+        return d * y * (1 - y)
+
+    return y, backward
+
+
+def gelu(x: Float[ndarray, "*shape"]) -> tuple[Float[ndarray, "*shape"], Callable]:
+    """The product x Φ(x), Φ the normal distribution function. Backward: times Φ(x) + x φ(x), φ its density.
+
+    Hendrycks and Gimpel 2016, https://arxiv.org/abs/1606.08415.
+    """
+    cdf = (1 + np.asarray(_erf(x * math.sqrt(0.5)), x.dtype)) / 2
+
+    def backward(d: Float[ndarray, "*shape"]) -> Float[ndarray, "*shape"]:
+        density = np.exp(-x * x / 2) * (1 / math.sqrt(2 * math.pi))
+        return d * (cdf + x * density)
+
+    return x * cdf, backward
+
+
+_erf = np.frompyfunc(math.erf, 1, 1)  # NumPy has none
+
+
+def gelu_tanh(x: Float[ndarray, "*shape"]) -> tuple[Float[ndarray, "*shape"], Callable]:
+    """The approximation x (1 + tanh(u)) / 2 of gelu, u = sqrt(2/π) (x + 0.044715 x³): `gelu(approximate="tanh")`."""
+    k = math.sqrt(2 / math.pi)
+    t = np.tanh(k * (x + 0.044715 * x**3))
+
+    def backward(d: Float[ndarray, "*shape"]) -> Float[ndarray, "*shape"]:
+        return d * ((1 + t) / 2 + x * (1 - t * t) / 2 * k * (1 + 3 * 0.044715 * x * x))
+
+    return x * (1 + t) / 2, backward
+
+
+def dropout(
+    x: Float[ndarray, "B H"], keep: Bool[ndarray, "B H"] | None, p: float
+) -> tuple[Float[ndarray, "B H"], Callable]:
+    """Zero where `keep` is false, over 1 - p elsewhere, so that the mean stays. Backward: the same to the gradient.
+    Without a mask, nothing.
+
+    Srivastava et al. 2014, in PyTorch's inverted form; the mask is part of the batch.
+    """
+    if keep is None:
+        return x, lambda d: d
+
+    def backward(d: Float[ndarray, "B H"]) -> Float[ndarray, "B H"]:
+        return d * keep / (1 - p)
+
+    return x * keep / (1 - p), backward
+
+
+def log_softmax(logits: Float[ndarray, "N C"]) -> Float[ndarray, "N C"]:
+    """log(exp(x) / sum(exp(x))) of each row, finite for every finite x since the largest is taken out first."""
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+
+
+def log_sigmoid(x: Float[ndarray, "*shape"]) -> tuple[Float[ndarray, "*shape"], Callable]:
+    """log(1 / (1 + exp(-x))), finite and exact to the last digits for every x. Backward: d * (1 - sigmoid(x)).
+
+    Only exp(-|x|) is ever taken, so nothing overflows; and 1 - sigmoid(x) is computed as sigmoid(-x), since a saturated
+    sigmoid would lose its digits in the difference.
+    """
+    exp = np.exp(-np.abs(x))
+
+    def backward(d: Float[ndarray, "*shape"]) -> Float[ndarray, "*shape"]:
+        return d * np.where(x < 0, 1, exp) / (1 + exp)
+
+    return np.minimum(x, 0) - np.log1p(exp), backward
+
+
+def cross_entropy(
+    logits: Float[ndarray, "N C"],
+    target: Int[ndarray, " N"] | Float[ndarray, "N C"],
+    weight: Float[ndarray, " C"] | None = None,
+    ignore_index: int = -100,
+    reduction: Reduction = "mean",
+    label_smoothing: float = 0.0,
+) -> tuple[np.floating, Callable]:
+    """-Σ_c weight_c q_c log softmax(logits)_c, q the target distribution, reduced over N.
+
+    q is onehot(target), or the target itself where it holds probabilities; smoothed, it is (1 - s) q + s / C. The mean
+    divides by the weights of the targets that are not ignored, for probabilities by N. Backward: Σ_c weight_c q_c
+    times the probabilities, less weight q: for a plain target, probabilities - onehot. Where all are ignored, the mean
+    is NaN and its gradient 0.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html
+    """
+    n, classes = logits.shape
+    weight = np.ones(classes, logits.dtype) if weight is None else weight
+    if target.ndim == 2:
+        q, divisor = target, n
+    else:
+        counted = target != ignore_index
+        target = np.where(counted, target, 0)
+        share = np.where(counted, weight[target], 0)
+        divisor = share.sum()
+    if target.ndim == 1 and not label_smoothing:
+        total, d_total = against_classes(logits, target, share)
+    else:
+        if target.ndim == 1:
+            q = np.zeros_like(logits)
+            q[np.arange(n), target] = 1
+        q = (1 - label_smoothing) * q + label_smoothing / classes
+        if target.ndim == 1:
+            q *= counted[:, None]
+        total, d_total = against_distributions(logits, weight * q)
+    divisor = logits.dtype.type(1 if reduction == "sum" else divisor)
+
+    def backward() -> Float[ndarray, "N C"]:
+        return d_total(1 / divisor if divisor else divisor)
+
+    return (total / divisor if divisor else logits.dtype.type(np.nan)), backward
+
+
+def against_classes(
+    logits: Float[ndarray, "N C"], target: Int[ndarray, " N"], share: Float[ndarray, " N"]
+) -> tuple[np.floating, Callable]:
+    """Σ_n share_n · -log softmax(logits)[n, target_n]. Backward: share · (probabilities - onehot(target)), times d.
+
+    Each logit is exponentiated once, and no one-hot matrix is built: over a vocabulary these are what takes the time.
     """
     n = np.arange(len(target))
-    divisor = logits.dtype.type(len(target) if reduction == "mean" else 1)
     shifted = logits - logits.max(axis=1, keepdims=True)
     at_target = shifted[n, target]
     probabilities = np.exp(shifted, out=shifted)
     total = probabilities.sum(axis=1, keepdims=True)
     probabilities /= total
 
-    def backward() -> Float[ndarray, "N C"]:
-        d = probabilities / divisor
-        d[n, target] = (probabilities[n, target] - 1) / divisor
-        return d
+    def backward(d: np.floating) -> Float[ndarray, "N C"]:
+        g = probabilities * (d * share)[:, None]
+        g[n, target] = (probabilities[n, target] - 1) * (d * share)
+        return g
 
-    return (np.log(total[:, 0]) - at_target).sum() / divisor, backward
+    return (share * (np.log(total[:, 0]) - at_target)).sum(), backward
+
+
+def against_distributions(logits: Float[ndarray, "N C"], q: Float[ndarray, "N C"]) -> tuple[np.floating, Callable]:
+    """Σ q · -log softmax(logits). Backward: probabilities · Σ_c q - q, times d."""
+    log_probabilities = log_softmax(logits)
+
+    def backward(d: np.floating) -> Float[ndarray, "N C"]:
+        return (np.exp(log_probabilities) * q.sum(axis=1, keepdims=True) - q) * d
+
+    return -(q * log_probabilities).sum(), backward
+
+
+def mse_loss(
+    output: Float[ndarray, "N C"], target: Float[ndarray, "N C"], reduction: Reduction = "mean"
+) -> tuple[np.floating, Callable]:
+    """(output - target)², its mean over all N·C entries or their sum. Backward: twice the difference, divided alike.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.MSELoss.html
+    """
+    off = output - target
+    divisor = off.dtype.type(off.size if reduction == "mean" else 1)
+
+    def backward() -> Float[ndarray, "N C"]:
+        return 2 * off / divisor
+
+    return (off * off).sum() / divisor, backward

@@ -13,11 +13,35 @@ from typing import Any
 
 import numpy as np
 
-from numpy_impl import classifier, embedding, functional, linear, optimizers, rows, skipgram, trainer
+from numpy_impl import (
+    cbow,
+    classifier,
+    embedding,
+    embedding_bag,
+    functional,
+    linear,
+    objectives,
+    optimizers,
+    rows,
+    skipgram,
+    trainer,
+)
 from reference.cases import Batch, Case
 from reference.contract import Grads, Params, RowGrad, State, Trainer
 
-PLACES = (rows, embedding, linear, functional, classifier, skipgram, optimizers, trainer)
+PLACES = (
+    rows,
+    embedding,
+    embedding_bag,
+    linear,
+    functional,
+    objectives,
+    classifier,
+    skipgram,
+    cbow,
+    optimizers,
+    trainer,
+)
 
 
 @dataclass(frozen=True)
@@ -86,8 +110,10 @@ def mistake(name: str, sentence: str) -> Callable[[Callable[..., Any]], Callable
     return enter
 
 
-right_rows_of, right_embedding, right_embedding_bag = rows.rows_of, embedding.embedding, embedding.embedding_bag
-right_linear, right_cross_entropy = linear.linear, functional.cross_entropy
+right_rows_of, right_embedding, right_linear = rows.rows_of, embedding.embedding, linear.linear
+right_embedding_bag, right_cross_entropy = embedding_bag.embedding_bag, functional.cross_entropy
+right_log_sigmoid, right_decisions = functional.log_sigmoid, objectives.decisions
+right_negative_sampling = objectives.negative_sampling
 
 
 @mistake(
@@ -107,9 +133,9 @@ def rows_of(ids, d, num_embeddings, source=None):
 
 
 @mistake("mean-undivided", "the forward pass divides by the length of the bag, the backward pass does not")
-def embedding_bag(ids, weight, sparse):
-    pooled, backward = right_embedding_bag(ids, weight, sparse)
-    return pooled, lambda d: backward(d * ids.shape[1])
+def embedding_bag(ids, weight, sparse, offsets=None, mode="mean", *options):
+    pooled, _ = right_embedding_bag(ids, weight, sparse, offsets, mode, *options)
+    return pooled, right_embedding_bag(ids, weight, sparse, offsets, "sum" if mode == "mean" else mode, *options)[1]
 
 
 @mistake("bias-not-summed", "the bias gets the gradient of the first example instead of the sum over the batch")
@@ -124,8 +150,8 @@ def linear(x, weight, bias):
 
 
 @mistake("logits-for-probabilities", "the gradient is logits - onehot where it should be probabilities - onehot")
-def cross_entropy(logits, target, reduction="mean"):
-    loss, _ = right_cross_entropy(logits, target, reduction)
+def cross_entropy(logits, target, reduction="mean", **options):
+    loss, _ = right_cross_entropy(logits, target, reduction=reduction, **options)
 
     def backward():
         d = logits.copy()
@@ -136,23 +162,22 @@ def cross_entropy(logits, target, reduction="mean"):
 
 
 @mistake("sign-turned", "the gradient is onehot - probabilities: it climbs instead of descending")
-def cross_entropy(logits, target, reduction="mean"):
-    loss, backward = right_cross_entropy(logits, target, reduction)
+def cross_entropy(logits, target, reduction="mean", **options):
+    loss, backward = right_cross_entropy(logits, target, reduction=reduction, **options)
     return loss, lambda: -backward()
 
 
 @mistake("log-of-shifted-probability", "the loss is -log(p + 1e-9), which is not the -log(p) that is differentiated")
-def cross_entropy(logits, target, reduction="mean"):
-    _, backward = right_cross_entropy(logits, target, reduction)
-    p = np.exp(logits - logits.max(axis=1, keepdims=True))
-    p = (p / p.sum(axis=1, keepdims=True))[np.arange(len(target)), target]
+def cross_entropy(logits, target, reduction="mean", **options):
+    _, backward = right_cross_entropy(logits, target, reduction=reduction, **options)
+    p = np.exp(functional.log_softmax(logits))[np.arange(len(target)), target]
     losses = -np.log(p + logits.dtype.type(1e-9))
     return losses.mean() if reduction == "mean" else losses.sum(), backward
 
 
 @mistake("one-context-subtracted", "of several contexts of a centre, the probabilities count for the first one only")
-def cross_entropy(logits, target, reduction="mean"):
-    loss, right = right_cross_entropy(logits, target, reduction)
+def cross_entropy(logits, target, reduction="mean", **options):
+    loss, right = right_cross_entropy(logits, target, reduction=reduction, **options)
 
     def backward():
         d = right()
@@ -167,3 +192,22 @@ def cross_entropy(logits, target, reduction="mean"):
 @mistake("vocabulary-too-small", "the table has fewer rows than there are ids")
 def embedding(ids, weight, sparse):
     return right_embedding(ids, weight[:-2], sparse)
+
+
+@mistake("log-of-one-minus-sigmoid", "the loss is log(1 - sigmoid(-x)), which is -inf where the sigmoid is saturated")
+def log_sigmoid(x):
+    _, backward = right_log_sigmoid(x)
+    with np.errstate(divide="ignore", over="ignore"):
+        return np.log(1 - 1 / (1 + np.exp(x))), backward
+
+
+@mistake("negatives-pulled", "the gradient pulls the negatives near as if they were the target")
+def decisions(hidden, table, ids, signs, reduction, sparse):
+    loss, _ = right_decisions(hidden, table, ids, signs, reduction, sparse)
+    return loss, right_decisions(hidden, table, ids, np.abs(signs), reduction, sparse)[1]
+
+
+@mistake("hits-masked-in-the-loss-alone", "a negative that is the target is left out of the loss, not of the gradient")
+def negative_sampling(hidden, table, batch, accidental_hits, reduction, sparse):
+    loss, _ = right_negative_sampling(hidden, table, batch, accidental_hits, reduction, sparse)
+    return loss, right_negative_sampling(hidden, table, batch, "keep", reduction, sparse)[1]

@@ -1,63 +1,214 @@
-"""SGD and Adam, each with the names and the order of operations of torch.optim."""
+"""The optimizers, each with the names and the order of operations of torch.optim, and the clipping of gradients.
+
+An update is written once for dense and for row gradients: `at` says where the gradient is, everywhere or in some rows,
+and only there is anything read or written.
+"""
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any
 
 import numpy as np
+from numpy import ndarray
 
 from numpy_impl.rows import blocks
 from reference import cases
-from reference.contract import Grads, Params, RowGrad, State, Unsupported
+from reference.contract import Grads, Params, RowGrad, State
 
 
-class Optimizer(Protocol):
-    """Changes the parameters in place, and keeps the state that it needs to do so."""
+class Optimizer:
+    """Changes the parameters in place, one after the other, and keeps the state that it needs to do so."""
 
-    state: State
-
-    def step(self, p: Params, g: Grads) -> None: ...
-
-
-class SGD:
-    """param -= lr * grad. With a row gradient, only the rows that it names."""
-
-    def __init__(self, optimizer: cases.SGD, weights: Params) -> None:
-        self.lr = optimizer.lr
-        self.state: State = {}
+    def __init__(self, options: Any, weights: Params) -> None:
+        self.options, self.lr = options, options.lr
+        self.state: State = {kind: {name: zeros(kind, w) for name, w in weights.items()} for kind in options.state}
 
     def step(self, p: Params, g: Grads) -> None:
         for name, param in p.items():
-            grad = g[name]
-            if isinstance(grad, RowGrad):
-                row = param[0].nbytes
-                for rows, values in zip(blocks(grad.rows, row), blocks(grad.values, row), strict=True):
-                    param[rows] = param.take(rows, axis=0) - self.lr * values
+            at, grad = place(g[name])
+            self.update(name, param, at, grad)
+
+    def state_of(self, name: str) -> list[ndarray]:
+        """The state of one parameter, in the order of the kinds."""
+        return [tensors[name] for tensors in self.state.values()]
+
+    def update(self, name: str, param: ndarray, at: Any, grad: ndarray) -> None:
+        raise NotImplementedError
+
+
+class SGD(Optimizer):
+    """param -= lr * grad, with momentum lr * the decaying sum of the gradients.
+
+    On row gradients momentum costs O(rows ever touched), not O(rows touched now): each of them moves in every step.
+    """
+
+    options: cases.SGD
+
+    def __init__(self, options: cases.SGD, weights: Params) -> None:
+        super().__init__(options, weights)
+        self.moving: dict[str, Any] = {}  # where there ever was a gradient
+
+    def update(self, name: str, param: ndarray, at: Any, grad: ndarray) -> None:
+        o = self.options
+        grad = with_decay(grad, param, o.weight_decay)
+        if o.momentum:
+            (buf,) = self.state_of(name)
+            first = name not in self.moving
+            moving = self.moving[name] = at if first else union(self.moving[name], at)
+            buf[moving] *= o.momentum
+            buf[at] += grad if first else (1 - o.dampening) * grad
+            if o.nesterov:
+                param[at] -= self.lr * grad
+                param[moving] -= self.lr * o.momentum * buf[moving]
             else:
-                param -= self.lr * grad
+                param[moving] -= self.lr * buf[moving]
+        else:
+            subtract(param, at, self.lr, grad)
 
 
-class Adam:
+class Adagrad(Optimizer):
+    """Duchi et al. 2011, with diagonal matrices."""
+
+    options: cases.Adagrad
+
+    def __init__(self, options: cases.Adagrad, weights: Params) -> None:
+        super().__init__(options, weights)
+        for total in self.state["sum"].values():
+            total += options.initial_accumulator_value
+
+    def update(self, name: str, param: ndarray, at: Any, grad: ndarray) -> None:
+        o = self.options
+        step, total = self.state_of(name)
+        step += 1
+        grad = with_decay(grad, param, o.weight_decay)
+        lr = self.lr / (1 + (float(step) - 1) * o.lr_decay)
+        total[at] += grad * grad
+        param[at] -= lr * grad / root(total[at], o.eps)
+
+
+class RMSprop(Optimizer):
+    """Hinton's lectures 2012; centered as in Graves 2013."""
+
+    options: cases.RMSprop
+
+    def update(self, name: str, param: ndarray, at: Any, grad: ndarray) -> None:
+        o, state = self.options, dict(zip(self.state, self.state_of(name), strict=True))
+        state["step"] += 1
+        grad = with_decay(grad, param, o.weight_decay)
+        v = state["square_avg"]
+        v *= o.alpha
+        v += (1 - o.alpha) * grad * grad
+        if o.centered:
+            mean = state["grad_avg"]
+            mean += (1 - o.alpha) * (grad - mean)
+            v = v - mean * mean
+        if o.momentum:
+            buf = state["momentum_buffer"]
+            buf *= o.momentum
+            buf += grad / root(v, o.eps)
+            param -= self.lr * buf
+        else:
+            param -= self.lr * grad / root(v, o.eps)
+
+
+class Adam(Optimizer):
     """Kingma and Ba 2015, algorithm 1, with eps added after the bias correction of the root."""
 
-    def __init__(self, optimizer: cases.Adam, weights: Params) -> None:
-        self.lr, self.betas, self.eps = optimizer.lr, optimizer.betas, optimizer.eps
-        self.state: State = {
-            "step": {name: np.zeros(()) for name in weights},
-            "exp_avg": {name: np.zeros_like(weight) for name, weight in weights.items()},
-            "exp_avg_sq": {name: np.zeros_like(weight) for name, weight in weights.items()},
-        }
+    options: cases.Adam
 
-    def step(self, p: Params, g: Grads) -> None:
-        beta1, beta2 = self.betas
-        for name, param in p.items():
-            grad = g[name]
-            if isinstance(grad, RowGrad):
-                raise Unsupported("Adam takes dense gradients only; use SGD for row gradients")
-            step, m, v = (self.state[kind][name] for kind in ("step", "exp_avg", "exp_avg_sq"))
-            step += 1
-            m += (1 - beta1) * (grad - m)
-            v *= beta2
-            v += (1 - beta2) * grad * grad
-            correction1, correction2 = 1 - beta1 ** float(step), 1 - beta2 ** float(step)
-            param -= (self.lr / correction1) * m / (np.sqrt(v) / correction2**0.5 + self.eps)
+    def update(self, name: str, param: ndarray, at: Any, grad: ndarray) -> None:
+        o, (beta1, beta2) = self.options, self.options.betas
+        step, m, v, *largest = self.state_of(name)
+        step += 1
+        grad = self.decayed(grad, param)
+        m += (1 - beta1) * (grad - m)
+        v *= beta2
+        v += (1 - beta2) * grad * grad
+        if o.amsgrad:
+            v = np.maximum(largest[0], v, out=largest[0])
+        correction1, correction2 = bias_correction(beta1, step), bias_correction(beta2, step)
+        param -= (self.lr / correction1) * m / (root(v, 0) / correction2**0.5 + o.eps)
+
+    def decayed(self, grad: ndarray, param: ndarray) -> ndarray:
+        """The decay of the weights is part of the gradient."""
+        return with_decay(grad, param, self.options.weight_decay)
+
+
+class AdamW(Adam):
+    """Loshchilov and Hutter 2019."""
+
+    def decayed(self, grad: ndarray, param: ndarray) -> ndarray:
+        """The decay of the weights is none of the gradient's business."""
+        param *= 1 - self.options.lr * self.options.weight_decay
+        return grad
+
+
+class SparseAdam(Optimizer):
+    """Adam in the rows that have a gradient, with eps added to the root before its bias correction."""
+
+    options: cases.SparseAdam
+
+    def update(self, name: str, param: ndarray, at: Any, grad: ndarray) -> None:
+        o, (beta1, beta2) = self.options, self.options.betas
+        step, m, v = self.state_of(name)
+        step += 1
+        m[at] += (1 - beta1) * (grad - m[at])
+        v[at] += (1 - beta2) * (grad * grad - v[at])
+        correction1, correction2 = bias_correction(beta1, step), bias_correction(beta2, step)
+        param[at] -= (self.lr * correction2**0.5 / correction1) * (m[at] / root(v[at], o.eps))
+
+
+def clip_grad_norm_(grads: list[ndarray | RowGrad], max_norm: float) -> None:
+    """Scale all gradients down, in place, where the norm of them together is above max_norm."""
+    values = [place(grad)[1] for grad in grads]
+    factor = min(max_norm / (total_norm(values) + 1e-6), 1.0)
+    for value in values:
+        value *= factor
+
+
+# --- what they are made of -------------------------------------------------------------------------------------------
+
+
+def place(grad: ndarray | RowGrad) -> tuple[Any, ndarray]:
+    """Where a gradient is, everywhere or in the rows that it names, and what it is there."""
+    return (grad.rows, grad.values) if isinstance(grad, RowGrad) else (..., grad)
+
+
+def subtract(param: ndarray, at: Any, lr: float, grad: ndarray) -> None:
+    """param[at] -= lr * grad; of many rows, block by block, which stay in the cache while they are changed."""
+    if at is ...:
+        param -= lr * grad
+        return
+    size = param[:1].nbytes
+    for rows, values in zip(blocks(at, size), blocks(grad, size), strict=True):
+        param[rows] = param.take(rows, axis=0) - lr * values
+
+
+def union(before: Any, now: Any) -> Any:
+    """The places that are in either."""
+    return ... if now is ... else np.union1d(before, now)
+
+
+def zeros(kind: str, weight: ndarray) -> ndarray:
+    """A state to begin with. Of a large table the operating system supplies it where it is first written to."""
+    return np.zeros(()) if kind == "step" else np.zeros(weight.shape, weight.dtype)
+
+
+def with_decay(grad: ndarray, param: ndarray, weight_decay: float) -> ndarray:
+    """The gradient with that of weight_decay / 2 * param**2."""
+    return grad + weight_decay * param if weight_decay else grad
+
+
+def root(v: ndarray, eps: float) -> ndarray:
+    """The root that is divided by, with eps outside."""
+    return np.sqrt(v) + eps
+
+
+def bias_correction(beta: float, step: ndarray) -> float:
+    """How much of a moving average of so many steps is not yet its beginning at zero."""
+    return 1 - beta ** float(step)
+
+
+def total_norm(values: list[ndarray]) -> np.floating:
+    """The norm of all the gradients as one vector."""
+    return np.linalg.norm([np.linalg.norm(value) for value in values])

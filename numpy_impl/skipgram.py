@@ -7,27 +7,25 @@ from collections.abc import Callable
 import numpy as np
 
 from numpy_impl.embedding import embedding
-from numpy_impl.functional import cross_entropy
+from numpy_impl.objectives import objective_of
 from reference import cases
 from reference.contract import Grads, Params
 
 
 class SkipGram:
-    """A softmax over the whole vocabulary: every context row takes part in every pair."""
+    """A centre's vector, held by the objective against the words of its context or the nodes on the way to them."""
 
     def __init__(self, model: cases.SkipGram, sparse: bool) -> None:
-        self.reduction, self.sparse = model.reduction, sparse
+        self.objective, self.output, self.sparse = objective_of(model, sparse), model.output, sparse
 
     def forward(self, p: Params, batch: cases.PairBatch) -> tuple[np.floating, Callable[[], Grads]]:
         hidden, d_hidden = embedding(batch.centers, p["center.weight"], self.sparse)
-        logits = hidden @ p["context.weight"].T
-        loss, d_loss = cross_entropy(logits, batch.contexts, self.reduction)
+        loss, d_loss = self.objective(hidden, p[self.output], batch)
 
         def backward() -> Grads:
             g: Grads = {}
-            d = d_loss()
-            g["context.weight"] = d.T @ hidden
-            g["center.weight"] = d_hidden(d @ p["context.weight"])
+            d, g[self.output] = d_loss()
+            g["center.weight"] = d_hidden(d)
             return g
 
         return loss, backward

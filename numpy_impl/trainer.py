@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import numpy as np
 
-from numpy_impl import classifier, embedding, linear, optimizers, skipgram
+from numpy_impl import cbow, classifier, embedding, embedding_bag, linear, optimizers, skipgram
 from reference import cases, validate
 from reference.contract import Grads, Params, State, Unsupported
 
 MODELS = {
     cases.Embedding: embedding.Embedding,
+    cases.EmbeddingBag: embedding_bag.EmbeddingBag,
     cases.Linear: linear.Linear,
     cases.Classifier: classifier.Classifier,
     cases.SkipGram: skipgram.SkipGram,
+    cases.CBOW: cbow.CBOW,
 }
-OPTIMIZERS = {cases.SGD: optimizers.SGD, cases.Adam: optimizers.Adam}
+OPTIMIZERS = {
+    cases.SGD: optimizers.SGD,
+    cases.Adagrad: optimizers.Adagrad,
+    cases.RMSprop: optimizers.RMSprop,
+    cases.Adam: optimizers.Adam,
+    cases.AdamW: optimizers.AdamW,
+    cases.SparseAdam: optimizers.SparseAdam,
+}
 
 
 class Trainer:
@@ -26,6 +35,7 @@ class Trainer:
         self.model = MODELS[type(case.model)](case.model, case.sparse)
         self.optimizer = OPTIMIZERS[type(case.optimizer)](case.optimizer, self.weights)
         self.grads: Grads = {}
+        self.steps = 0
 
     def loss_and_grads(self, batch: cases.Batch) -> tuple[float, Grads]:
         validate.check_batch(self.case, batch)
@@ -34,7 +44,13 @@ class Trainer:
         return float(loss), self.grads
 
     def step(self) -> None:
+        if self.case.max_norm is not None:
+            optimizers.clip_grad_norm_([self.grads[name] for name in self.weights], self.case.max_norm)
         self.optimizer.step(self.weights, self.grads)
+        if self.case.lr_decay_to is not None:
+            self.steps += 1
+            first, last = self.case.optimizer.lr, self.case.lr_decay_to
+            self.optimizer.lr = first + (last - first) * min(self.steps / self.case.steps, 1)
 
     def params(self) -> Params:
         return self.weights
@@ -44,8 +60,8 @@ class Trainer:
 
 
 def build(case: cases.Case, weights: Params) -> Trainer:
-    """A trainer of the case in NumPy. Raises Unsupported for row gradients under Adam, BadInput for wrong weights."""
-    if case.sparse and isinstance(case.optimizer, cases.Adam):
-        raise Unsupported("Adam takes dense gradients only; use SGD for row gradients")
+    """A trainer in NumPy. Raises Unsupported where PyTorch refuses the case, BadInput for wrong weights."""
+    if case.refusal:
+        raise Unsupported(case.refusal)
     validate.check_weights(case, weights)
     return Trainer(case, weights)

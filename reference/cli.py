@@ -6,10 +6,12 @@ Exit codes: 0 all agree, 1 a disagreement or an error, 2 wrong usage or bad inpu
 from __future__ import annotations
 
 import argparse
+import io
 import sys
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import NoReturn
 
 import threadpoolctl
 from rich.console import Console
@@ -26,8 +28,11 @@ AGREE, DISAGREE, BAD_INPUT, NOTHING, INTERRUPTED = 0, 1, 2, 5, 130
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
-    options = _parser().parse_args(arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # an en dash in a terminal that knows ASCII only
     try:
+        options = _parser().parse_args(arguments)
         return options.run(options)
     except BadInput as bad:
         report.complain(str(bad))
@@ -40,8 +45,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise BadInput(f"{message}; `{self.prog} --help` names all there is")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="twingrad",
         description="Hold the gradients of embedding models against two implementations, NumPy by hand and PyTorch.",
         epilog="exit codes: 0 all agree, 1 a disagreement or an error, 2 bad usage or input, 5 nothing was covered",
@@ -56,7 +66,12 @@ def _parser() -> argparse.ArgumentParser:
     verify.add_argument(
         "--candidate", metavar="MODULE|FILE.py", help="your implementation, to be held against both twins"
     )
-    verify.add_argument("--text", metavar="FILE", help="a UTF-8 text for the text cases (default: pydoc_data.topics)")
+    verify.add_argument(
+        "--text",
+        metavar="FILE",
+        default=text.TOPICS,
+        help="a UTF-8 text for the text cases (default: pydoc_data.topics)",
+    )
     verify.add_argument("--json", metavar="FILE", type=Path, help="write the results there")
     verify.add_argument("--list", action="store_true", help="print the ids of the cases and stop")
     verify.set_defaults(run=verify_cases)
@@ -65,13 +80,13 @@ def _parser() -> argparse.ArgumentParser:
 
 def verify_cases(options: argparse.Namespace) -> int:
     """Train the implementations side by side on every case, and compare losses, gradients, parameters and state."""
-    cases = select(catalogue(options.text or text.TOPICS), options.pattern)
+    cases = select(catalogue(options.text), options.pattern)
     if options.list:
         print("\n".join(case.id for case in cases))
         return AGREE
     if options.json:
         report.check_writable(options.json)
-    names = [options.candidate] if options.candidate else list(TWINS)
+    names = [options.candidate] if options.candidate is not None else list(TWINS)
     implementations = {name: load(name) for name in dict.fromkeys((*TWINS, *names))}
     results: list[Result] = []
     console = Console(stderr=True)
@@ -89,7 +104,7 @@ def verify_cases(options: argparse.Namespace) -> int:
         env = report.environment()
     if options.json:
         report.write_whole(options.json, report.as_json(results, env))
-    report.show(results, TWINS, Console())
+    report.show(results, TWINS, Console(width=None if sys.stdout.isatty() else 200))
     print(report.sentence(env))
     return exit_code(results)
 

@@ -66,16 +66,23 @@ def as_array(value: Any) -> np.ndarray:
     if hasattr(value, "detach"):
         value = value.detach()
     try:
-        return np.asarray(value)
+        array = np.asarray(value)
     except (TypeError, ValueError, RuntimeError):
         return np.from_dlpack(value)
+    # NumPy wraps what it cannot see into in an array of one object
+    foreign = array.dtype == object and not isinstance(value, np.ndarray) and hasattr(value, "__dlpack__")
+    return np.from_dlpack(value) if foreign else array
 
 
 def as_loss(value: Any) -> float:
     """The loss as a float. Raises Mismatch for anything that is not one number."""
+    return _number("loss", value)
+
+
+def _number(name: str, value: Any) -> float:
     array = as_array(value)
     if array.size != 1 or array.dtype.kind not in "fiu":
-        raise Mismatch("loss", "one number", f"{array.dtype} of shape {array.shape}")
+        raise Mismatch(name, "one number", f"{array.dtype} of shape {array.shape}")
     return float(array.reshape(()))
 
 
@@ -86,9 +93,12 @@ def as_params(case: Case, given: Any, what: str = "parameters") -> Params:
     return {name: _as_tensor(name, given[name], shape, case.dtype) for name, shape in shapes.items()}
 
 
-def as_grads(case: Case, given: Any, input_shape: tuple[int, ...] | None) -> Grads:
-    """Gradients by name, those of `case.row_tables` as coalesced rows. Raises Mismatch, as `as_params` does."""
-    shapes = case.model.shapes | ({"input": input_shape} if input_shape else {})
+def as_grads(case: Case, given: Any, input_shapes: dict[str, tuple[int, ...]]) -> Grads:
+    """Gradients by name, those of `case.row_tables` as coalesced rows. Raises Mismatch, as `as_params` does.
+
+    input_shapes: of the batch's fields whose gradient is asked for, `model.input_gradients`.
+    """
+    shapes = case.model.shapes | input_shapes
     _check_names("gradients", given, shapes)
     return {
         name: _as_rows(name, given[name], shape, case.dtype)
@@ -99,7 +109,10 @@ def as_grads(case: Case, given: Any, input_shape: tuple[int, ...] | None) -> Gra
 
 
 def as_state(case: Case, given: Any) -> State:
-    """Optimizer state by kind. A kind may be missing; raises Mismatch for one that the optimizer does not have."""
+    """Optimizer state by kind. A kind may be missing; raises Mismatch for one that the optimizer does not have.
+
+    That of a row table may come as rows, as torch's momentum_buffer does, a sparse tensor: the other rows are zero.
+    """
     kinds = case.optimizer.state
     if not isinstance(given, dict) or not given.keys() <= set(kinds):
         raise Mismatch("state", f"a dict with the kinds {list(kinds)}", _names(given))
@@ -107,10 +120,18 @@ def as_state(case: Case, given: Any) -> State:
     for kind in given:
         if kind == "step":
             _check_names("state step", given[kind], case.model.shapes)
-            state[kind] = {name: as_array(value).astype(float) for name, value in given[kind].items()}
+            state[kind] = {name: np.array(_number(f"step.{name}", value)) for name, value in given[kind].items()}
         else:
-            state[kind] = as_params(case, given[kind], f"state {kind}")
+            state[kind] = as_params(case, _whole(case, given[kind]), f"state {kind}")
     return state
+
+
+def _whole(case: Case, given: Any) -> Any:
+    """The same state, with what came as rows of a row table in a (V, D) array."""
+    if not isinstance(given, dict):
+        return given
+    tables = {name: case.model.shapes[name] for name in case.row_tables if _is_rows(given.get(name))}
+    return given | {name: _as_rows(name, given[name], shape, case.dtype).dense() for name, shape in tables.items()}
 
 
 def _names(given: Any) -> str:
@@ -122,8 +143,12 @@ def _check_names(what: str, given: Any, shapes: dict[str, tuple[int, ...]]) -> N
         raise Mismatch(what, f"a dict with {sorted(shapes)}", _names(given))
 
 
+def _is_rows(value: Any) -> bool:
+    return isinstance(value, RowGrad | tuple) or getattr(value, "is_sparse", False)
+
+
 def _as_tensor(name: str, value: Any, shape: tuple[int, ...], dtype: str) -> np.ndarray:
-    if isinstance(value, RowGrad | tuple) or getattr(value, "is_sparse", False):
+    if _is_rows(value):
         raise Mismatch(name, f"a dense array of shape {shape}", "rows")
     if value is None:
         raise Mismatch(name, f"a dense array of shape {shape}", "None")

@@ -2,35 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from itertools import chain, cycle, islice, repeat
-from typing import assert_never
+import math
+from collections.abc import Callable, Iterator, Sequence
+from copy import deepcopy
+from dataclasses import replace
+from itertools import count, cycle, islice, repeat
+from typing import Any, assert_never
 
 import numpy as np
 
 from reference import text
+from reference.alias import AliasTable
 from reference.cases import (
+    CBOW,
     BagBatch,
     Batch,
     Case,
     Classifier,
+    ContextBatch,
+    CrossEntropy,
     DenseBatch,
     Dialogue,
     Drawn,
     Embedding,
+    EmbeddingBag,
+    HierarchicalSoftmax,
     Linear,
     LookupBatch,
+    NegativeSampling,
     PairBatch,
     SkipGram,
     Text,
 )
-from reference.contract import Params
+from reference.contract import BadInput, Params
+from reference.huffman import huffman
 
 DIALOGUE_IDS = np.array([[1, 2, 3], [4, 5, 6], [7, 8, 9], [1, 5, 9]])
 DIALOGUE_LABELS = np.array([0, 1, 0, 1])
 DIALOGUE_CORPUS = "the cat sat on the mat\n\nthe dog barked\n\nthe dog sat on the mat"
 
-WEIGHTS, BATCHES = 0, 1  # the two streams of a case's seed
+WEIGHTS, BATCHES, NEGATIVES = 0, 1, 2  # the streams of a case's seed
+TABLES = ("embedding.weight", "center.weight", "context.weight", "nodes.weight")
 
 
 class Stream:
@@ -66,7 +78,7 @@ def weights(case: Case) -> Params:
     bound = 1.0
     for name, shape in case.model.shapes.items():
         if name.endswith(".weight"):
-            bound = 1.0 if name in ("embedding.weight", "center.weight", "context.weight") else shape[-1] ** -0.5
+            bound = 1.0 if name in TABLES else 1 / math.sqrt(shape[-1])
         drawn[name] = stream.signed(shape, case.gain * bound).astype(case.dtype)
     return drawn
 
@@ -78,62 +90,175 @@ def batches(case: Case) -> Iterator[Batch]:
         BadInput: the text cannot be read or has no two words.
     """
     source = {Dialogue: _dialogue, Drawn: _drawn, Text: _text}[type(case.data)]
-    return islice(source(case), case.steps)
+    return islice(_for_objective(case, source(case)), case.steps)
+
+
+def counts(case: Case) -> np.ndarray:
+    """How often each word (V,) occurs: by this, negatives are drawn and a Huffman tree is built.
+
+    In the case's text; or, of words that are drawn, 1000 times each or 1000/rank, and those that are not used never.
+    """
+    match case.data:
+        case Dialogue():
+            return text.read_string(DIALOGUE_CORPUS, min_count=1).counts
+        case Text():
+            return text.read(case.data.source).counts
+    assert not isinstance(case.model, Linear)
+    rank = np.arange(1, case.model.num_embeddings + 1)
+    often = 1000 // rank if case.data.zipf else np.full_like(rank, 1000)
+    return np.where(rank <= (case.data.used or len(rank)), np.maximum(often, 1), 0)
+
+
+def _for_objective(case: Case, found: Iterator[Batch]) -> Iterator[Batch]:
+    """The batches, with the negatives or the paths of the objective. The pairs are the same under each."""
+    objective = getattr(case.model, "objective", None)
+    if isinstance(objective, NegativeSampling | HierarchicalSoftmax) and np.count_nonzero(counts(case)) < 2:
+        raise BadInput(f"case {case.id}: has one word; {type(objective).__name__} needs at least two")
+    match objective:
+        case NegativeSampling():
+            table = AliasTable(counts(case) ** objective.power)
+            stream = Stream(case.seed, NEGATIVES)
+            redraw = objective.accidental_hits == "redraw"
+            for batch in found:
+                assert isinstance(batch, PairBatch | ContextBatch)
+                negatives = table.draw(stream, (len(batch.targets), objective.num_negatives))
+                while redraw and (hits := negatives == batch.targets[:, None]).any():
+                    negatives[hits] = table.draw(stream, (int(hits.sum()),))
+                yield replace(batch, negatives=negatives)
+        case HierarchicalSoftmax():
+            tree = huffman(counts(case))
+            for batch in found:
+                assert isinstance(batch, PairBatch | ContextBatch)
+                nodes, signs = tree.paths(batch.targets)
+                yield replace(batch, nodes=nodes, signs=signs)
+        case _:
+            yield from found
+
+
+def _contexts(contexts: Sequence[np.ndarray], centers: Sequence[int] | np.ndarray) -> ContextBatch:
+    """A batch of contexts, an array of ids each, and their centres."""
+    ids, lengths = np.concatenate(contexts), [len(ids) for ids in contexts]
+    return ContextBatch(ids, np.cumsum([0, *lengths[:-1]], dtype=ids.dtype), np.array(centers))
 
 
 def _dialogue(case: Case) -> Iterator[Batch]:
     if isinstance(case.model, Classifier):
-        return repeat(BagBatch(DIALOGUE_IDS, DIALOGUE_LABELS))
+        return (BagBatch(DIALOGUE_IDS.copy(), DIALOGUE_LABELS.copy()) for _ in repeat(None))
     assert isinstance(case.data, Dialogue)
     corpus = text.read_string(DIALOGUE_CORPUS, min_count=1)
     pairs = (corpus.pairs(sentence, case.data.window) for sentence in corpus.sentences)
-    steps = []
+    steps: list[Batch] = []
     for centers, contexts, positions in pairs:
         for position in np.unique(positions):
             here = positions == position
-            steps.append(PairBatch(centers[here], contexts[here]))
-    return cycle(steps)
+            if isinstance(case.model, CBOW):
+                steps.append(_contexts([contexts[here]], centers[here][:1]))
+            else:
+                steps.append(PairBatch(centers[here], contexts[here]))
+    return map(deepcopy, cycle(steps))
 
 
 def _drawn(case: Case) -> Iterator[Batch]:
+    stream = Stream(case.seed, BATCHES)
+    return (_draw(case, stream, step) for step in count(1))
+
+
+def _draw(case: Case, stream: Stream, step: int) -> Batch:
     assert isinstance(case.data, Drawn)
-    stream, model, shape = Stream(case.seed, BATCHES), case.model, case.data.shape
-    make: Callable[[], Batch]
+    model, data, shape = case.model, case.data, case.data.shape
     if isinstance(model, Linear):
+        inputs, upstream = stream.signed((*shape, model.in_features)), stream.signed((*shape, model.out_features))
+        return DenseBatch(inputs.astype(case.dtype), upstream.astype(case.dtype))
+    used = data.used or model.num_embeddings
+    ids = stream.ids(shape, used, data.zipf).astype(data.ids_dtype)
+    match model:
+        case Embedding():
+            if model.padding_idx is not None:
+                ids[0] = model.padding_idx
+            return LookupBatch(ids, stream.signed((*shape, model.embedding_dim)).astype(case.dtype))
+        case EmbeddingBag():
+            bags = _bags(case, ids, stream, step)
+            weights = stream.signed(bags.ids.shape).astype(case.dtype) if model.weighted else None
+            upstream = stream.signed((shape[0], model.embedding_dim)).astype(case.dtype)
+            return replace(bags, per_sample_weights=weights, upstream=upstream)
+        case Classifier():
+            n, classes, loss = shape[0], model.num_classes, model.loss
+            bags = _bags(case, ids, stream, step)
+            if not isinstance(loss, CrossEntropy):
+                labels = stream.signed((n, classes)).astype(case.dtype)
+            elif loss.probabilities:
+                labels = stream.uniform((n, classes))
+                labels = (labels / labels.sum(axis=1, keepdims=True)).astype(case.dtype)
+            else:
+                labels = stream.ids((n,), classes)
+            keep = stream.uniform((n, sum(model.hidden_features))) >= model.dropout if model.dropout else None
+            return replace(bags, labels=labels, keep=keep)
+        case SkipGram():
+            return PairBatch(ids, stream.ids(shape, used, data.zipf))
+        case CBOW():
+            lengths = 1 + stream.ids(shape[:1], shape[1])
+            contexts = [row[:length] for row, length in zip(ids, lengths, strict=True)]
+            return _contexts(contexts, stream.ids(shape[:1], used, data.zipf))
+        case _:
+            assert_never(model)
 
-        def make() -> Batch:
-            inputs, upstream = stream.signed((*shape, model.in_features)), stream.signed((*shape, model.out_features))
-            return DenseBatch(inputs.astype(case.dtype), upstream.astype(case.dtype))
-    else:
-        used, zipf = case.data.used or model.num_embeddings, case.data.zipf
 
-        def make() -> Batch:
-            ids = stream.ids(shape, used, zipf)
-            match model:
-                case Embedding():
-                    return LookupBatch(ids, stream.signed((*shape, model.embedding_dim)).astype(case.dtype))
-                case Classifier():
-                    return BagBatch(ids, stream.ids(shape[:1], model.num_classes))
-                case SkipGram():
-                    return PairBatch(ids, stream.ids(shape, used, zipf))
-                case _:
-                    assert_never(model)
-
-    return (make() for _ in repeat(None))
+def _bags(case: Case, ids: np.ndarray, stream: Stream, step: int) -> BagBatch:
+    """The ids (B, L) as bags: ragged where the data is, the first of padding alone where the model has padding."""
+    assert isinstance(case.data, Drawn)
+    assert isinstance(case.model, EmbeddingBag | Classifier)
+    if case.model.padding_idx is not None:
+        ids[0] = case.model.padding_idx
+    if not case.data.ragged:
+        return BagBatch(ids)
+    bags, length = ids.shape
+    lengths = stream.ids((bags,), length + 1)
+    lengths[0], lengths[-1] = length, 0 if step % 2 else length
+    last = isinstance(case.model, EmbeddingBag) and case.model.include_last_offset
+    offsets = np.concatenate([[0], np.cumsum(lengths)])[: None if last else -1].astype(ids.dtype)
+    return BagBatch(ids[np.arange(length) < lengths[:, None]], offsets=offsets)
 
 
 def _text(case: Case) -> Iterator[Batch]:
     assert isinstance(case.data, Text)
     data, stream = case.data, Stream(case.seed, BATCHES)
     corpus = text.read(data.source)
-    if isinstance(case.model, Classifier):
-        first, second = corpus.bags(data.length)
-        kind: type[BagBatch | PairBatch] = BagBatch
-    else:
-        first, second = corpus.all_pairs(data.window)
-        kind = PairBatch
-    n = len(first)
-    order = chain.from_iterable(stream.order(n) for _ in repeat(None))
+    passes: Iterator[tuple[Any, Any]]
+    batch: Callable[[Sequence, Sequence], Batch]
+    match case.model:
+        case Classifier():
+            passes, batch = repeat(corpus.bags(data.length)), _stacked(BagBatch)
+        case CBOW():
+            passes, batch = (_by_center(*_pairs(corpus, data, stream)) for _ in repeat(None)), _contexts
+        case _:
+            passes, batch = (_pairs(corpus, data, stream)[:2] for _ in repeat(None)), _stacked(PairBatch)
+    examples = ((first[i], second[i]) for first, second in passes for i in stream.order(len(second)))
     while True:
-        chosen = np.fromiter(islice(order, data.batch_size), int)
-        yield kind(first[chosen], second[chosen])
+        yield batch(*zip(*islice(examples, data.batch_size), strict=True))
+
+
+def _stacked(kind: type[BagBatch | PairBatch]) -> Callable[[Sequence, Sequence], Batch]:
+    return lambda first, second: kind(np.array(first), np.array(second))
+
+
+def _pairs(corpus: text.Corpus, data: Text, stream: Stream) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The pairs of one pass: centres, contexts, and which word of the text the centre is, (N,) each."""
+    keep = None if data.subsample is None else text.kept(corpus.counts, data.subsample)
+    found, before = [], 0
+    for ids in corpus.sentences:
+        if keep is not None:
+            ids = ids[stream.uniform(ids.shape) < keep[ids]]
+        own = 1 + stream.ids(ids.shape, data.window) if data.dynamic_window else None
+        centers, contexts, positions = corpus.pairs(ids, data.window, own)
+        found.append((centers, contexts, before + positions))
+        before += len(ids)
+    centers, contexts, positions = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    if not len(centers):
+        raise BadInput(f"subsample {data.subsample}: no two words of {data.source} are left side by side")
+    return centers, contexts, positions
+
+
+def _by_center(centers: np.ndarray, contexts: np.ndarray, positions: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
+    """The pairs of one pass by centre: the contexts of each, and the centres."""
+    _, begin = np.unique(positions, return_index=True)
+    return np.split(contexts, begin[1:]), centers[begin]

@@ -73,7 +73,7 @@ def show(results: Sequence[Result], against: Sequence[str], console: Console) ->
     beside = "each other" if held == list(against) else " and ".join(against)
     one_by_one = len(results) <= CASE_BY_CASE
     table = Table(
-        title=f"{' and '.join(held)} held against {beside}",
+        title=Text(f"{' and '.join(held)} held against {beside}"),
         title_justify="left",
         box=box.SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
@@ -167,6 +167,8 @@ def check_writable(path: Path) -> None:
     folder = path.parent
     if path.is_dir():
         raise BadInput(f"--json {path}: is a folder; the name of a file is needed")
+    if path.exists() and not path.is_file():
+        raise BadInput(f"--json {path}: is a device or a pipe; the name of a file is needed")
     if not folder.is_dir():
         raise BadInput(f"--json {path}: the folder {folder} does not exist")
     if not os.access(folder, os.W_OK | os.X_OK) or (path.exists() and not os.access(path, os.W_OK)):
@@ -175,6 +177,7 @@ def check_writable(path: Path) -> None:
 
 def write_whole(path: Path, content: str) -> None:
     """Put the content there in one move, so that nobody ever sees half a file. Raises BadInput where that fails."""
+    path = path.resolve()  # through a link, into the file that it names
     try:
         with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, delete=False) as file:
             try:

@@ -6,14 +6,15 @@ import importlib
 import importlib.util
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from copy import deepcopy
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, cast
 
 import numpy as np
 
 from reference import data
-from reference.cases import Batch, Case, DenseBatch
+from reference.cases import Batch, Case
 from reference.compare import (
     STAGES,
     Divergence,
@@ -85,7 +86,7 @@ class _Runner:
         """Call the function; where it raises, the result is an error."""
         try:
             function()
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             self.result.verdict = "error"
             self.result.reason = f"{what} raised {_one_line(error)}"
 
@@ -113,9 +114,12 @@ def load(name: str) -> Implementation:
     except BadInput:
         raise
     except ModuleNotFoundError as error:
-        missing = "there is no such module" if error.name == name else f"it needs {error.name}, which is not installed"
-        raise BadInput(f"{what}: {missing}; a module's name or the path of a .py file is needed") from None
-    except Exception as error:
+        if f"{name}.".startswith(f"{error.name}."):
+            missing = "there is no such module; a module's name or the path of a .py file is needed"
+        else:
+            missing = f"it needs {error.name}, which is not installed"
+        raise BadInput(f"{what}: {missing}") from None
+    except (Exception, SystemExit) as error:
         raise BadInput(f"{what}: importing it raised {_one_line(error)}") from None
     if not callable(getattr(module, "build", None)):
         raise BadInput(f"{what}: has no function build(case, weights)")
@@ -164,7 +168,7 @@ def _start(case: Case, name: str, module: Implementation, weights: Mapping[str, 
         runner.trainer = module.build(case, {key: weight.copy() for key, weight in weights.items()})
     except Unsupported as unsupported:
         result.verdict, result.reason = "unsupported", str(unsupported) or "no reason given"
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         result.verdict, result.reason = "error", f"build raised {_one_line(error)}"
     else:
         if not hasattr(runner.trainer, "loss_and_grads"):
@@ -179,8 +183,8 @@ def _advance(runner: _Runner, case: Case, batch: Batch, step: int) -> None:
     if not runner.running:
         return
     trainer, result = runner.trainer, runner.result
-    own = type(batch)(*(getattr(batch, part.name).copy() for part in fields(batch)))
-    input_shape = batch.input.shape if isinstance(batch, DenseBatch) else None
+    own = deepcopy(batch)
+    input_shapes = {name: getattr(batch, name).shape for name in case.model.input_gradients}
 
     def keep(stage: Stage, form: Callable[[Any], Any], given: Any) -> None:
         try:
@@ -194,7 +198,7 @@ def _advance(runner: _Runner, case: Case, batch: Batch, step: int) -> None:
         if not isinstance(returned, tuple) or len(returned) != 2:
             raise TypeError(f"it returned a {type(returned).__name__}, not (loss, gradients)")
         keep("loss", as_loss, returned[0])
-        keep("grads", lambda given: as_grads(case, given, input_shape), returned[1])
+        keep("grads", lambda given: as_grads(case, given, input_shapes), returned[1])
 
     def update() -> None:
         trainer.step()
@@ -269,6 +273,7 @@ def _close(runner: _Runner) -> None:
         return
     if not result.worst:
         result.verdict, result.reason = "error", "nothing was compared"
+        return
     kinds = {name.split(".")[0] for stage, name in result.worst if stage == "state"}
     missing = [] if result.worst_of("params") is not None else ["params"]
     missing += [f"state {kind}" for kind in result.case.optimizer.state if kind not in kinds]

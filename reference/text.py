@@ -41,15 +41,18 @@ class Corpus:
         return max(2, int(self.chapters.max()) + 1)
 
     @staticmethod
-    def pairs(ids: np.ndarray, window: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def pairs(ids: np.ndarray, window: int, own: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """All (centre, context) pairs at most `window` words apart, in the order of the centres.
 
-        Returns centres, contexts and the centres' positions, (N,) each.
+        own: a window for each centre, none larger than `window`. Returns centres, contexts and the centres' positions,
+        (N,) each.
         """
         offsets = np.concatenate([np.arange(-window, 0), np.arange(1, window + 1)])
         at = np.arange(len(ids))[:, None]
         other = at + offsets
         inside = (other >= 0) & (other < len(ids))
+        if own is not None:
+            inside &= abs(offsets) <= own[:, None]
         positions = np.broadcast_to(at, other.shape)[inside]
         return ids[positions], ids[other[inside]], positions
 
@@ -66,6 +69,15 @@ class Corpus:
             for start in range(0, len(ids), length)
         ]
         return np.stack([ids for ids, _ in runs]), np.array([chapter for _, chapter in runs])
+
+
+def kept(counts: np.ndarray, threshold: float) -> np.ndarray:
+    """How likely each word is to stay in a subsampled text: (sqrt(f/t) + 1) t/f, at most 1, f its share of all words.
+
+    The formula of word2vec.c. That of the paper (Mikolov et al. 2013b, section 2.3), sqrt(t/f), keeps a little less.
+    """
+    ratio = threshold * counts.sum() / counts
+    return np.minimum(np.sqrt(ratio) + ratio, 1)
 
 
 @cache

@@ -33,6 +33,10 @@ def with_(array: np.ndarray, value: float, *index: int) -> np.ndarray:
     return array
 
 
+def ragged(offsets: object) -> BagBatch:
+    return BagBatch(ids.reshape(-1), labels, np.asarray(offsets))
+
+
 BATCHES = {
     "lookup of -1": (LOOKUP, LookupBatch(with_(ids, -1, 2, 1), up), "ids: -1 at [2, 1]", "0 to 9"),
     "lookup of V": (LOOKUP, LookupBatch(with_(ids, 10, 0, 1), up), "ids: 10 at [0, 1]", "0 to 9"),
@@ -69,7 +73,14 @@ BATCHES = {
         "labels: have 2 dimensions, shape (4, 2)",
         "1",
     ),
-    "a label too few": (BAGS, BagBatch(ids, labels[:3]), "labels: are 3", "4 ids"),
+    "a label too few": (BAGS, BagBatch(ids, labels[:3]), "labels: are 3", "4 bags"),
+    "labels in int32": (BAGS, BagBatch(ids, labels.astype("int32")), "labels: are int32", "int64"),
+    "offset not 0": (BAGS, ragged([1, 2, 4, 6]), "offsets: begin with 1", "0"),
+    "offsets backward": (BAGS, ragged([0, 4, 2, 6]), "offsets: 2 at [2]", "backward"),
+    "offset beyond": (BAGS, ragged([0, 2, 4, 9]), "offsets: 9 at [3]", "0 to 8"),
+    "offsets in int32": (BAGS, ragged(np.arange(4, dtype="int32")), "offsets: are int32", "int64"),
+    "a bag too few": (BAGS, ragged([0, 2, 4]), "labels: are 4", "3 bags"),
+    "ragged of rank 2": (BAGS, BagBatch(ids, labels, np.arange(4)), "ids: have 2 dimensions, shape (4, 2)", "1"),
     "centre -1": (PAIRS, PairBatch(with_(words, -1, 5), words), "centers: -1 at [5]", "0 to 6"),
     "centre V": (PAIRS, PairBatch(with_(words, 7, 5), words), "centers: 7 at [5]", "0 to 6"),
     "context V": (PAIRS, PairBatch(words, with_(words, 7, 0)), "contexts: 7 at [0]", "0 to 6"),
@@ -107,7 +118,7 @@ def refused(judge: Callable, case: Case, what: object, given: str, allowed: str)
 
 @pytest.mark.parametrize("dtype", ["int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"])
 def test_integers_that_the_validator_lets_pass_are_those_that_both_twins_take(dtype: str) -> None:
-    batch = BagBatch(ids.astype(dtype), labels.astype(dtype))
+    batch = BagBatch(ids.astype(dtype), labels)
     judges = [validate.check_batch, *map(trained_on, TWINS)]
     try:
         validate.check_batch(BAGS, batch)

@@ -377,7 +377,7 @@ def test_declining_is_no_agreement() -> None:
 def test_a_case_whose_gradient_is_zero_is_refused() -> None:
     """Of one class, every probability is 1."""
     with pytest.raises(BadInput, match=r"the gradient of \S+ is the same everywhere and so proves nothing"):
-        hold(Case("zero", Classifier(5, 3, 4, 1), SGD(), Drawn((4, 2))), IMPLEMENTATIONS)
+        hold(Case("zero", Classifier(5, 3, (4,), 1), SGD(), Drawn((4, 2))), IMPLEMENTATIONS)
 
 
 @pytest.mark.parametrize("case", [DENSE, ROWS])

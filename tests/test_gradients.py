@@ -8,7 +8,7 @@ from reference.run import Result
 
 
 def dense(case: Case) -> set[str]:
-    return (case.model.shapes.keys() | ({"input"} if case.model.gradient_of_input else set())) - set(case.row_tables)
+    return (case.model.shapes.keys() | set(case.model.input_gradients)) - set(case.row_tables)
 
 
 @pytest.mark.cases(where=dense)

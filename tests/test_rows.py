@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from numpy_impl import build, rows
-from numpy_impl.embedding import embedding_bag
+from numpy_impl.embedding_bag import embedding_bag
 from numpy_impl.rows import plain_rows_of, rows_of
 from reference import data
 from reference.catalogue import catalogue

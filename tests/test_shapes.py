@@ -16,9 +16,9 @@ from reference.catalogue import catalogue
 from reference.run import TWINS, hold, load
 twins = {name: load(name) for name in TWINS}
 if sys.argv[1:] == ["planted"]:
-    import numpy_impl.skipgram
-    right = numpy_impl.skipgram.cross_entropy
-    numpy_impl.skipgram.cross_entropy = lambda logits, target, reduction: right(logits[0], target, reduction)
+    from numpy_impl import objectives
+    right = objectives.cross_entropy
+    objectives.cross_entropy = lambda logits, target, reduction: right(logits[0], target, reduction=reduction)
     cases = [case for case in catalogue() if case.id == "skipgram-pairs-sgd-dense-f64"]
 else:
     cases = [case for case in catalogue() if case.dtype == "float64"]

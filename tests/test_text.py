@@ -119,7 +119,7 @@ def test_dialogue_has_seven_words_and_one_step_a_word() -> None:
             contexts = line[max(0, i - 1) : i] + line[i + 1 : i + 2]
             epoch.append((Counter({centre: len(contexts)}), Counter(contexts)))
     assert len(epoch) == 15
-    case = Case("dialogue", SkipGram(7, 3, "sum"), SGD(), Dialogue(), steps=31)
+    case = Case("dialogue", SkipGram(7, 3, reduction="sum"), SGD(), Dialogue(), steps=31)
     found = [
         (Counter(words[i] for i in batch.centers), Counter(words[i] for i in batch.contexts))
         for batch in data.batches(case)

@@ -13,8 +13,10 @@ from reference.run import TWINS, load
 WITH_TABLES = [case for case in catalogue() if case.model.tables and case.steps <= 20]
 
 
-def looked_up(batch: LookupBatch | BagBatch | PairBatch) -> np.ndarray:
-    return np.unique(batch.centers if isinstance(batch, PairBatch) else batch.ids)
+def looked_up(case: Case, batch: LookupBatch | BagBatch | PairBatch) -> set[int]:
+    """The rows that are read for more than padding."""
+    ids = batch.centers if isinstance(batch, PairBatch) else batch.ids
+    return set(ids.ravel().tolist()) - {getattr(case.model, "padding_idx", None)}
 
 
 @pytest.mark.parametrize("name", TWINS)
@@ -26,7 +28,7 @@ def test_untouched_rows_stay(case: Case, name: str) -> None:
     for batch in data.batches(case):
         _, grads = trainer.loss_and_grads(batch)
         trainer.step()
-        now = set(looked_up(batch).tolist())
+        now = looked_up(case, batch)
         ever |= now
         if case.sparse:
             gradient = grads[table]
@@ -35,10 +37,15 @@ def test_untouched_rows_stay(case: Case, name: str) -> None:
         else:
             nonzero = np.flatnonzero(np.asarray(grads[table]).any(axis=1))
             assert set(nonzero.tolist()) <= now
+    if getattr(case.model, "max_norm", None):
+        ever.add(case.model.padding_idx)  # it has no gradient, but is rescaled like any row that is looked up
+        ever.discard(None)
     others = np.setdiff1d(np.arange(case.model.num_embeddings), sorted(ever))
     after = np.asarray(trainer.params()[table])
     assert after[others].tobytes() == initial[table][others].tobytes()
-    assert (after[sorted(ever)] != initial[table][sorted(ever)]).any(axis=1).all()
+    moved = (after[sorted(ever)] != initial[table][sorted(ever)]).any(axis=1)
+    # under a maximum, or with ignored labels, a row that is looked up may have nothing to learn
+    assert moved.any() if case.name.startswith("pair") else moved.all()
 
 
 def test_some_cases_leave_rows_untouched() -> None:
@@ -49,7 +56,7 @@ def test_some_cases_leave_rows_untouched() -> None:
 
 def test_sgd_on_rows_builds_nothing_of_the_tables_size() -> None:
     V, D = 200_000, 32
-    case = Case("large", Classifier(V, D, 16, 4), SGD(lr=0.1), Drawn((32, 16)), sparse=True, steps=2)
+    case = Case("large", Classifier(V, D, (16,), 4), SGD(lr=0.1), Drawn((32, 16)), sparse=True, steps=2)
     weights = data.weights(case)
     first, second = data.batches(case)
     trainer = load("numpy_impl").build(case, weights)

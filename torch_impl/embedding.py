@@ -1,4 +1,4 @@
-"""The embedding lookup. The bag that averages it is `nn.EmbeddingBag`."""
+"""The embedding lookup."""
 
 from __future__ import annotations
 
@@ -13,7 +13,15 @@ class Embedding(nn.Module):
 
     def __init__(self, model: cases.Embedding, sparse: bool) -> None:
         super().__init__()
-        self.embedding = nn.Embedding(model.num_embeddings, model.embedding_dim, sparse=sparse)
+        self.embedding = nn.Embedding(
+            model.num_embeddings,
+            model.embedding_dim,
+            padding_idx=model.padding_idx,
+            max_norm=model.max_norm,
+            norm_type=model.norm_type,
+            scale_grad_by_freq=model.scale_grad_by_freq,
+            sparse=sparse,
+        )
 
     def forward(self, batch: cases.LookupBatch) -> Float[Tensor, ""]:
         output = self.embedding(batch.ids)

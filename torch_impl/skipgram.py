@@ -6,19 +6,21 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from reference import cases
-from torch_impl.functional import cross_entropy
+from torch_impl.objectives import objective_of
 
 
 class SkipGram(nn.Module):
-    """A softmax over the whole vocabulary: every context row takes part in every pair."""
+    """A centre's vector, held by the objective against the words of its context or the nodes on the way to them."""
 
     def __init__(self, model: cases.SkipGram, sparse: bool) -> None:
         super().__init__()
-        self.reduction = model.reduction
+        self.objective, self.output = objective_of(model, sparse), model.output
         self.center = nn.Embedding(model.num_embeddings, model.embedding_dim, sparse=sparse)
-        self.context = nn.Linear(model.embedding_dim, model.num_embeddings, bias=False)
+        if isinstance(model.objective, cases.HierarchicalSoftmax):
+            self.nodes = nn.Embedding(model.num_embeddings - 1, model.embedding_dim)
+        else:
+            self.context = nn.Embedding(model.num_embeddings, model.embedding_dim)
 
     def forward(self, batch: cases.PairBatch) -> Float[Tensor, ""]:
         hidden = self.center(batch.centers)
-        logits = self.context(hidden)
-        return cross_entropy(logits, batch.contexts, reduction=self.reduction)
+        return self.objective(hidden, self.get_parameter(self.output), batch)

@@ -4,20 +4,32 @@ from __future__ import annotations
 
 from dataclasses import asdict, fields
 
+import numpy as np
 import torch
 from torch import Tensor
+from torch.optim.lr_scheduler import LinearLR
+from torch.sparse import check_sparse_tensor_invariants
 
 from reference import cases, validate
 from reference.contract import Params, Unsupported
-from torch_impl import classifier, embedding, linear, optimizers, skipgram
+from torch_impl import cbow, classifier, embedding, embedding_bag, linear, optimizers, skipgram
 
 MODELS = {
     cases.Embedding: embedding.Embedding,
+    cases.EmbeddingBag: embedding_bag.EmbeddingBag,
     cases.Linear: linear.Linear,
     cases.Classifier: classifier.Classifier,
     cases.SkipGram: skipgram.SkipGram,
+    cases.CBOW: cbow.CBOW,
 }
-OPTIMIZERS = {cases.SGD: optimizers.SGD, cases.Adam: optimizers.Adam}
+OPTIMIZERS = {
+    cases.SGD: optimizers.SGD,
+    cases.Adagrad: optimizers.Adagrad,
+    cases.RMSprop: optimizers.RMSprop,
+    cases.Adam: optimizers.Adam,
+    cases.AdamW: optimizers.AdamW,
+    cases.SparseAdam: optimizers.SparseAdam,
+}
 
 
 class Trainer:
@@ -28,22 +40,28 @@ class Trainer:
         self.model = MODELS[type(case.model)](case.model, case.sparse).to(getattr(torch, case.dtype))
         self.model.load_state_dict({name: torch.tensor(weight) for name, weight in weights.items()})
         self.optimizer = OPTIMIZERS[type(case.optimizer)](self.model.parameters(), **asdict(case.optimizer))
+        if case.lr_decay_to is not None:
+            last = case.lr_decay_to / case.optimizer.lr
+            self.schedule = LinearLR(self.optimizer, start_factor=1, end_factor=last, total_iters=case.steps)
 
     def loss_and_grads(self, batch: cases.Batch) -> tuple[float, dict[str, Tensor]]:
         validate.check_batch(self.case, batch)
-        tensors = type(batch)(*(torch.tensor(getattr(batch, field.name)) for field in fields(batch)))
-        if isinstance(batch, cases.DenseBatch):
-            tensors.input.requires_grad_()
+        tensors = type(batch)(*(as_tensor(getattr(batch, field.name)) for field in fields(batch)))
+        inputs = {name: getattr(tensors, name).requires_grad_() for name in self.case.model.input_gradients}
         self.optimizer.zero_grad()
         loss = self.model(tensors)
         loss.backward()
         grads = {name: parameter.grad for name, parameter in self.model.named_parameters()}
-        if isinstance(batch, cases.DenseBatch):
-            grads["input"] = tensors.input.grad
+        grads |= {name: tensor.grad for name, tensor in inputs.items()}
         return loss.item(), grads
 
     def step(self) -> None:
-        self.optimizer.step()
+        if self.case.max_norm is not None:
+            optimizers.clip_grad_norm_(self.model.parameters(), self.case.max_norm)
+        with check_sparse_tensor_invariants(enable=False):  # the default; unsaid, Adagrad and SparseAdam warn
+            self.optimizer.step()
+        if self.case.lr_decay_to is not None:
+            self.schedule.step()
 
     def params(self) -> dict[str, Tensor]:
         return {name: parameter.detach() for name, parameter in self.model.named_parameters()}
@@ -56,9 +74,14 @@ class Trainer:
         return state
 
 
+def as_tensor(array: np.ndarray | None) -> Tensor | None:
+    """The same numbers as a tensor; an optional part of a batch may be missing."""
+    return None if array is None else torch.tensor(array)
+
+
 def build(case: cases.Case, weights: Params) -> Trainer:
-    """A trainer of the case in PyTorch. Raises Unsupported for row gradients under Adam, BadInput for wrong weights."""
-    if case.sparse and isinstance(case.optimizer, cases.Adam):
-        raise Unsupported("Adam takes dense gradients only; use SGD for row gradients")
+    """A trainer in PyTorch. Raises Unsupported where PyTorch refuses the case, BadInput for wrong weights."""
+    if case.refusal:
+        raise Unsupported(case.refusal)
     validate.check_weights(case, weights)
     return Trainer(case, weights)

@@ -1,0 +1,162 @@
+"""Bags of embeddings, pooled: fixed or ragged, by mean, sum or maximum, with padding and weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float, Int
+from numpy import ndarray
+
+from numpy_impl.embedding import by_frequency, embedding, renorm
+from numpy_impl.rows import blocks, rows_of, sums
+from reference import cases
+from reference.contract import Grads, Params, RowGrad
+
+TableGrad = RowGrad | Float[ndarray, "V D"]
+
+
+def embedding_bag(
+    ids: Int[ndarray, "B L"] | Int[ndarray, " N"],
+    weight: Float[ndarray, "V D"],
+    sparse: bool,
+    offsets: Int[ndarray, " offsets"] | None = None,
+    mode: Literal["mean", "sum", "max"] = "mean",
+    padding_idx: int | None = None,
+    include_last_offset: bool = False,
+) -> tuple[Float[ndarray, "B D"], Callable]:
+    """Pool the vectors of each bag. Backward: the gradient of the pooled vectors → that of the table.
+
+    Under the mean each occurrence of an id carries 1/L of its bag's gradient, under the sum all of it; under the
+    maximum each column's goes to the first vector that has it. Padding is not there at all, and an empty bag is zero.
+    """
+    all_ids, bag, bags = flat(ids, offsets, include_last_offset)
+    if padding_idx is not None:
+        counted = all_ids != padding_idx
+        all_ids, bag = all_ids[counted], bag[counted]
+    sizes = np.bincount(bag, minlength=bags)
+    if mode == "max":
+        vectors, d_vectors = embedding(all_ids, weight, sparse)
+        pooled, first = bag_max(vectors, bag, sizes)
+
+        def backward(d: Float[ndarray, "B D"]) -> TableGrad:
+            d_winners = np.zeros_like(vectors)
+            d_winners[first, np.arange(d.shape[1])] = d[sizes > 0]
+            return d_vectors(d_winners)
+    else:
+        divisor = (np.maximum(sizes, 1) if mode == "mean" else np.ones_like(sizes)).astype(weight.dtype)[:, None]
+        fixed = ids.ndim == 2 and padding_idx is None
+        pooled = (fixed_sum(ids, weight) if fixed else bag_sum(weight, all_ids, sizes)) / divisor
+
+        def backward(d: Float[ndarray, "B D"]) -> TableGrad:
+            rows = rows_of(all_ids, d / divisor, len(weight), bag)
+            return rows if sparse else rows.dense()
+
+    return pooled, backward
+
+
+def weighted_bag(
+    ids: Int[ndarray, "B L"] | Int[ndarray, " N"],
+    weight: Float[ndarray, "V D"],
+    per_sample_weights: Float[ndarray, "*ids"],
+    sparse: bool,
+    offsets: Int[ndarray, " offsets"] | None = None,
+    padding_idx: int | None = None,
+    include_last_offset: bool = False,
+) -> tuple[Float[ndarray, "B D"], Callable]:
+    """The sum of each bag's vectors, each times its own weight. Backward: the gradients of the table and the weights.
+
+    A weight's gradient is the product of its vector with its bag's gradient; that of padding is zero.
+    """
+    all_ids, bag, bags = flat(ids, offsets, include_last_offset)
+    counted = np.ones(len(all_ids), bool) if padding_idx is None else all_ids != padding_idx
+    bag, scale = bag[counted], per_sample_weights.reshape(-1)[counted][:, None]
+    vectors, d_vectors = embedding(all_ids[counted], weight, sparse)
+
+    def backward(d: Float[ndarray, "B D"]) -> tuple[TableGrad, Float[ndarray, "*ids"]]:
+        d_weights = np.zeros(len(all_ids), d.dtype)
+        d_weights[counted] = (vectors * d[bag]).sum(axis=1)
+        return d_vectors(scale * d[bag]), d_weights.reshape(per_sample_weights.shape)
+
+    return bag_sum(scale * vectors, np.arange(len(bag)), np.bincount(bag, minlength=bags)), backward
+
+
+def flat(
+    ids: Int[ndarray, "B L"] | Int[ndarray, " N"], offsets: Int[ndarray, " offsets"] | None, include_last_offset: bool
+) -> tuple[Int[ndarray, " N"], Int[ndarray, " N"], int]:
+    """The ids one after the other, the bag that each is in, and how many bags there are."""
+    if offsets is None:
+        return ids.reshape(-1), np.repeat(np.arange(len(ids)), ids.shape[1]), len(ids)
+    ends = offsets[1:] if include_last_offset else np.append(offsets[1:], len(ids))
+    sizes = ends - offsets[: len(ends)]
+    return ids, np.repeat(np.arange(len(ends)), sizes), len(ends)
+
+
+def fixed_sum(ids: Int[ndarray, "B L"], weight: Float[ndarray, "V D"]) -> Float[ndarray, "B D"]:
+    """The sum of each bag's vectors where all bags have L: ones times the vectors, while they are in the cache."""
+    ones = np.ones(ids.shape[1], weight.dtype)
+    size = ids.shape[1] * weight[:1].nbytes
+    return np.concatenate([ones @ embedding(some, weight, True)[0] for some in blocks(ids, size)])
+
+
+def bag_sum(
+    vectors: Float[ndarray, "M D"], source: Int[ndarray, " N"], sizes: Int[ndarray, " B"]
+) -> Float[ndarray, "B D"]:
+    """The sum of each bag's vectors[source], whose sources lie one after the other; zero for an empty bag."""
+    pooled = np.zeros((len(sizes), vectors.shape[1]), vectors.dtype)
+    pooled[sizes > 0] = sums(vectors, source, starts(sizes), sizes[sizes > 0])
+    return pooled
+
+
+def bag_max(
+    vectors: Float[ndarray, "N D"], bag: Int[ndarray, " N"], sizes: Int[ndarray, " B"]
+) -> tuple[Float[ndarray, "B D"], Int[ndarray, "nonempty D"]]:
+    """The largest of each bag's entries, column by column, and the first place where it stands, of nonempty bags."""
+    pooled = np.zeros((len(sizes), vectors.shape[1]), vectors.dtype)
+    if not len(vectors):
+        return pooled, np.zeros((0, vectors.shape[1]), np.int64)
+    pooled[sizes > 0] = np.maximum.reduceat(vectors, starts(sizes))
+    places = np.where(vectors == pooled[bag], np.arange(len(vectors))[:, None], len(vectors))
+    return pooled, np.minimum.reduceat(places, starts(sizes))
+
+
+def starts(sizes: Int[ndarray, " B"]) -> Int[ndarray, " nonempty"]:
+    """Where each bag that is not empty begins."""
+    return (np.cumsum(sizes) - sizes)[sizes > 0]
+
+
+class EmbeddingBag:
+    """Pooled bags alone, under a given upstream gradient."""
+
+    def __init__(self, model: cases.EmbeddingBag, sparse: bool) -> None:
+        self.model, self.sparse = model, sparse
+
+    def forward(self, p: Params, batch: cases.BagBatch) -> tuple[np.floating, Callable[[], Grads]]:
+        model, weight = self.model, p["embedding.weight"]
+        if model.max_norm is not None:
+            renorm(weight, batch.ids, model.max_norm, model.norm_type)
+        if batch.per_sample_weights is not None:
+            pooled, d_pooled = weighted_bag(
+                batch.ids,
+                weight,
+                batch.per_sample_weights,
+                self.sparse,
+                batch.offsets,
+                model.padding_idx,
+                model.include_last_offset,
+            )
+        else:
+            pooled, d_pooled = embedding_bag(
+                batch.ids, weight, self.sparse, batch.offsets, model.mode, model.padding_idx, model.include_last_offset
+            )
+        loss = (pooled * batch.upstream).sum()
+
+        def backward() -> Grads:
+            if batch.per_sample_weights is None:
+                gradient = d_pooled(batch.upstream)
+                return {"embedding.weight": by_frequency(gradient, batch.ids) if model.scale_grad_by_freq else gradient}
+            d_weight, d_per_sample_weights = d_pooled(batch.upstream)
+            return {"embedding.weight": d_weight, "per_sample_weights": d_per_sample_weights}
+
+        return loss, backward

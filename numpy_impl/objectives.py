@@ -1,0 +1,101 @@
+"""The objectives of word2vec: hidden vectors, the table that they are held against, and a batch become a loss.
+
+Each returns with it its backward pass, which gives the gradients of the hidden vectors and of the table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Literal, assert_never
+
+import numpy as np
+from jaxtyping import Float, Int
+from numpy import ndarray
+
+from numpy_impl.embedding import embedding
+from numpy_impl.functional import cross_entropy, log_sigmoid
+from reference import cases
+
+Batch = cases.PairBatch | cases.ContextBatch
+Objective = Callable[[ndarray, ndarray, Batch], tuple[np.floating, Callable]]
+
+
+def objective_of(model: cases.SkipGram | cases.CBOW, sparse: bool) -> Objective:
+    """The model's objective as a function of (hidden, table, batch)."""
+    match model.objective:
+        case cases.Softmax():
+            return partial(softmax, reduction=model.reduction)
+        case cases.NegativeSampling(accidental_hits=hits):
+            return partial(negative_sampling, accidental_hits=hits, reduction=model.reduction, sparse=sparse)
+        case cases.HierarchicalSoftmax():
+            return partial(hierarchical_softmax, reduction=model.reduction, sparse=sparse)
+    assert_never(model.objective)
+
+
+def softmax(
+    hidden: Float[ndarray, "N D"], table: Float[ndarray, "V D"], batch: Batch, reduction: Literal["mean", "sum"]
+) -> tuple[np.floating, Callable]:
+    """Every word competes: the cross-entropy of the targets. Every row of the table takes part in every pair."""
+    logits = hidden @ table.T
+    loss, d_loss = cross_entropy(logits, batch.targets, reduction=reduction)
+
+    def backward() -> tuple[Float[ndarray, "N D"], Float[ndarray, "V D"]]:
+        d = d_loss()
+        return d @ table, d.T @ hidden
+
+    return loss, backward
+
+
+def negative_sampling(
+    hidden: Float[ndarray, "N D"],
+    table: Float[ndarray, "V D"],
+    batch: Batch,
+    accidental_hits: Literal["keep", "mask", "redraw"],
+    reduction: Literal["mean", "sum"],
+    sparse: bool,
+) -> tuple[np.floating, Callable]:
+    """Yes to the target, no to each of K negatives (Mikolov et al. 2013b, equation 4; Goldberg and Levy 2014)."""
+    targets = batch.targets[:, None]
+    ids = np.concatenate([targets, batch.negatives], axis=1)
+    signs = np.full(ids.shape, -1, hidden.dtype)
+    signs[:, 0] = 1
+    if accidental_hits == "mask":
+        signs[:, 1:][batch.negatives == targets] = 0
+    return decisions(hidden, table, ids, signs, reduction, sparse)
+
+
+def hierarchical_softmax(
+    hidden: Float[ndarray, "N D"],
+    table: Float[ndarray, "M D"],
+    batch: Batch,
+    reduction: Literal["mean", "sum"],
+    sparse: bool,
+) -> tuple[np.floating, Callable]:
+    """A yes or no at each inner node on the path to the target (Morin and Bengio 2005; Mikolov et al. 2013b, eq. 3)."""
+    return decisions(hidden, table, batch.nodes, batch.signs.astype(hidden.dtype), reduction, sparse)
+
+
+def decisions(
+    hidden: Float[ndarray, "N D"],
+    table: Float[ndarray, "R D"],
+    ids: Int[ndarray, "N K"],
+    signs: Float[ndarray, "N K"],
+    reduction: Literal["mean", "sum"],
+    sparse: bool,
+) -> tuple[np.floating, Callable]:
+    """-log sigmoid(sign * hidden @ table[id]), summed over K: yes where the sign is 1, no where -1; 0 does not count.
+
+    Backward: sigmoid(score) - 1 for a yes, sigmoid(score) for a no, times the other side of the product.
+    """
+    rows, d_rows = embedding(ids, table, sparse)
+    scores = np.einsum("nd,nkd->nk", hidden, rows)
+    log_p, d_log_p = log_sigmoid(signs * scores)
+    divisor = hidden.dtype.type(len(hidden) if reduction == "mean" else 1)
+    counted = np.abs(signs) / divisor
+
+    def backward() -> tuple:
+        d = signs * d_log_p(-counted)
+        return np.einsum("nk,nkd->nd", d, rows), d_rows(np.einsum("nk,nd->nkd", d, hidden))
+
+    return -(counted * log_p).sum(), backward

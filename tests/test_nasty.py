@@ -1,0 +1,194 @@
+"""Where real implementations disagree, each by name with its source: what both twins do, or what PyTorch does wrong.
+
+What is a matter of a whole run stands in the catalogue; here is what a run cannot show.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from numpy_impl import functional as by_hand
+from reference import data
+from reference.cases import SGD, BagBatch, Case, Classifier, CrossEntropy, Drawn, EmbeddingBag, LookupBatch
+from reference.cases import Embedding as EmbeddingModel
+from reference.compare import as_grads
+from reference.contract import BadInput, RowGrad
+from reference.run import TWINS, hold, load
+from torch_impl import functional as in_torch
+
+twins = {name: load(name) for name in TWINS}
+both = pytest.mark.parametrize("name", TWINS)
+
+
+def first_step(case: Case, batch: object, name: str) -> tuple[float, dict]:
+    trainer = twins[name].build(case, data.weights(case))
+    loss, grads = trainer.loss_and_grads(batch)
+    return loss, as_grads(case, grads, {})
+
+
+BAG = Case("nasty", EmbeddingBag(6, 3, padding_idx=2), SGD(), Drawn((3, 2)), sparse=True)
+
+
+@both
+def test_5_an_empty_bag_and_one_of_padding_alone_are_zero_and_have_no_gradient(name: str) -> None:
+    """pytorch#11739, #21400, #4169."""
+    upstream = np.array([[1.0, 2, 3], [4, 5, 6], [7, 8, 9]])
+    batch = BagBatch(np.array([2, 2, 5]), offsets=np.array([0, 2, 2]), upstream=upstream)
+    loss, grads = first_step(BAG, batch, name)
+    weight = data.weights(BAG)["embedding.weight"]
+    assert loss == pytest.approx(weight[5] @ upstream[2], rel=1e-14)
+    assert grads["embedding.weight"].rows.tolist() == [5]
+    np.testing.assert_array_equal(grads["embedding.weight"].values, upstream[2:])
+
+
+@both
+@pytest.mark.parametrize("sparse", [False, True])
+def test_4_a_batch_of_padding_alone_changes_nothing(name: str, sparse: bool) -> None:
+    """pytorch#82486: it made SparseAdam crash."""
+    case = Case("padding", EmbeddingModel(6, 3, padding_idx=2), SGD(lr=1.0), Drawn((3,)), sparse=sparse)
+    initial = data.weights(case)["embedding.weight"]
+    trainer = twins[name].build(case, {"embedding.weight": initial.copy()})
+    _, grads = trainer.loss_and_grads(LookupBatch(np.array([2, 2]), np.ones((2, 3))))
+    gradient = as_grads(case, grads, {})["embedding.weight"]
+    trainer.step()
+    assert len(gradient.rows) == 0 if isinstance(gradient, RowGrad) else not gradient.any()
+    assert np.asarray(trainer.params()["embedding.weight"]).tobytes() == initial.tobytes()
+
+
+@both
+@pytest.mark.parametrize("case_of", [EmbeddingModel, EmbeddingBag])
+def test_9_an_id_that_is_out_of_range_is_refused_before_a_framework_sees_it(name: str, case_of: type) -> None:
+    """NumPy wraps -1 round, torch raises, JAX clamps the read and drops the gradient."""
+    case = Case("range", case_of(6, 3), SGD(), Drawn((2, 2)))
+    batch = next(data.batches(case))
+    trainer = twins[name].build(case, data.weights(case))
+    ids = batch.ids.copy()
+    ids[0, 1] = -1
+    with pytest.raises(BadInput, match=r"-1 at \[0, 1\]"):
+        trainer.loss_and_grads(replace(batch, ids=ids))
+
+
+@both
+def test_12_equal_maxima_give_all_to_the_first(name: str) -> None:
+    """EmbeddingBag(mode="max") and max(dim) do; amax and JAX split evenly. tf#51682."""
+    case = Case("ties", EmbeddingBag(3, 2, mode="max"), SGD(), Drawn((1, 3)))
+    weights = {"embedding.weight": np.array([[1.0, 5], [1, 7], [0, 7]])}
+    upstream = np.array([[2.0, 3]])
+    _, grads = twins[name].build(case, weights).loss_and_grads(BagBatch(np.array([[1, 0, 2]]), upstream=upstream))
+    np.testing.assert_array_equal(np.asarray(grads["embedding.weight"]), [[0, 0], [2, 3], [0, 0]])
+
+
+ACTIVATIONS = {  # name: (slope at exactly 0, by hand)
+    "relu": 0.0,  # clamp(min=0) has 1, maximum 0.5: jax#37821
+    "tanh": 1.0,
+    "sigmoid": 0.25,
+    "gelu": 0.5,
+    "gelu_tanh": 0.5,
+}
+
+
+@pytest.mark.parametrize(("activation", "slope"), ACTIVATIONS.items())
+def test_13_slopes_at_zero_and_far_from_it(activation: str, slope: float) -> None:
+    x = np.array([0.0, -0.0, -1e-3, 1e-3, -1, 1, -40, 40, -800, 800])
+    tensor = torch.tensor(x, requires_grad=True)
+    expected = getattr(in_torch, activation)(tensor)
+    expected.backward(torch.ones_like(tensor))
+    with np.errstate(under="ignore"):
+        output, backward = getattr(by_hand, activation)(x)
+        got = backward(np.ones_like(x))
+    np.testing.assert_allclose(output, expected.detach().numpy(), rtol=1e-14, atol=1e-17)
+    np.testing.assert_allclose(got, tensor.grad.numpy(), rtol=1e-14, atol=1e-16)
+    assert got[0] == got[1] == slope
+
+
+@both
+def test_14_class_weights_divide_by_the_weights_or_by_the_number_of_bags(name: str) -> None:
+    """Index targets and the same targets as probabilities: a factor of 2 where all weights are 2. pytorch#107680."""
+    losses = []
+    for loss in (CrossEntropy(weight=(2.0, 2.0)), CrossEntropy(weight=(2.0, 2.0), probabilities=True)):
+        case = Case("weights", Classifier(6, 3, (4,), 2, loss=loss), SGD(), Drawn((3, 2)))
+        labels = np.array([0, 1, 1])
+        batch = BagBatch(np.array([[0, 1], [2, 3], [4, 5]]), np.eye(2)[labels] if loss.probabilities else labels)
+        losses.append(first_step(case, batch, name)[0])
+    assert losses[1] == pytest.approx(2 * losses[0], rel=1e-14)
+
+
+@both
+def test_16_where_every_target_is_ignored_the_mean_is_nan_and_its_gradient_zero(name: str) -> None:
+    """pytorch#70348."""
+    case = Case("ignored", Classifier(6, 3, (4,), 2, loss=CrossEntropy(ignore_index=1)), SGD(), Drawn((3, 2)))
+    batch = BagBatch(np.array([[0, 1], [2, 3]]), np.array([1, 1]))
+    loss, grads = first_step(case, batch, name)
+    assert np.isnan(loss)
+    assert not any(gradient.any() for gradient in grads.values())
+
+
+def test_17_log_of_softmax_is_infinite_where_log_softmax_is_not() -> None:
+    logits = np.array([[0.0, -1000.0]])
+    with np.errstate(divide="ignore", under="ignore"):
+        naive = np.log(np.exp(logits) / np.exp(logits).sum())
+        fused = by_hand.log_softmax(logits)
+    assert np.isneginf(naive[0, 1])
+    np.testing.assert_array_equal(fused, [[0, -1000]])
+    assert in_torch.log_softmax(torch.tensor(logits), 1)[0, 1] == -1000
+
+
+# --- PyTorch's own mistakes: expected, of the version that is pinned; each turns red when PyTorch mends it -----------
+
+
+def test_3_embedding_bag_scales_by_frequency_wrongly() -> None:
+    """pytorch#190063: ids [1, 1, 3] give row 3, which occurs once, half its gradient; F.embedding is right."""
+    weight = torch.zeros(4, 1, dtype=torch.float64, requires_grad=True)
+    ids = torch.tensor([[1, 1, 3]])
+    torch.nn.functional.embedding_bag(ids, weight, scale_grad_by_freq=True, mode="sum").sum().backward()
+    wrong, weight.grad = weight.grad.flatten().tolist(), None
+    torch.nn.functional.embedding(ids, weight, scale_grad_by_freq=True).sum().backward()
+    assert weight.grad.flatten().tolist() == [0, 1, 0, 1]
+    assert wrong == [0, 1, 0, 0.5], "PyTorch has mended it"
+
+
+def test_3_so_the_twins_disagree_and_the_numpy_one_is_right() -> None:
+    case = Case("by-frequency", EmbeddingBag(4, 1, mode="sum", scale_grad_by_freq=True), SGD(), Drawn((3, 5)))
+    assert hold(case, twins)["torch_impl"].verdict == "disagree", "PyTorch has mended it: let it into the catalogue"
+    case = Case("by-frequency", EmbeddingModel(4, 1, scale_grad_by_freq=True), SGD(), Drawn((3, 5)))
+    assert hold(case, twins)["torch_impl"].verdict == "agree"
+    bag = BagBatch(np.array([[1, 1, 3]]), upstream=np.ones((1, 1)))
+    case = Case("by-frequency", EmbeddingBag(4, 1, mode="sum", scale_grad_by_freq=True), SGD(), Drawn((1, 3)))
+    assert first_step(case, bag, "numpy_impl")[1]["embedding.weight"].ravel().tolist() == [0, 1, 0, 1]
+
+
+@pytest.mark.parametrize(("dtype", "stops"), [(torch.bfloat16, 256), (torch.float16, 2048)])
+def test_25_embedding_backward_stops_accumulating_in_half_precision(dtype: torch.dtype, stops: int) -> None:
+    """The sum over occurrences is kept in the half precision dtype; index_add_ is right."""
+    n = 4096
+    weight = torch.zeros(2, 1, dtype=dtype, requires_grad=True)
+    torch.nn.functional.embedding(torch.ones(n, dtype=torch.int64), weight).sum().backward()
+    assert weight.grad[1, 0].item() == stops, "PyTorch has mended it"
+
+
+def test_27_gradcheck_passes_a_gradient_that_is_wrong_by_a_thousandth() -> None:
+    class Wrong(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: object, x: torch.Tensor) -> torch.Tensor:
+            return x.sin()
+
+        @staticmethod
+        def backward(ctx: object, d: torch.Tensor) -> torch.Tensor:
+            return d * x.cos() * 1.0005
+
+    x = torch.linspace(0.1, 1, 5, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(Wrong.apply, (x,))
+
+
+def test_28_assert_close_rejects_equal_row_gradients_and_twingrad_does_not() -> None:
+    """pytorch#68590, #68728: one is coalesced and the other is not."""
+    twice = torch.sparse_coo_tensor(torch.tensor([[1, 1]]), torch.tensor([[1.0], [2.0]]).double(), (3, 1))
+    with pytest.raises(AssertionError):
+        torch.testing.assert_close(twice, twice.coalesce())
+    case = Case("coalesced", EmbeddingModel(3, 1), SGD(), Drawn((2,)), sparse=True)
+    forms = [as_grads(case, {"embedding.weight": form}, {})["embedding.weight"] for form in (twice, twice.coalesce())]
+    assert [(form.rows.tolist(), form.values.tolist()) for form in forms] == [([1], [[3.0]])] * 2

@@ -1,0 +1,84 @@
+"""The objectives of word2vec: hidden vectors, the table that they are held against, and a batch become a loss."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Literal, assert_never
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch.nn.functional import embedding
+
+from reference import cases
+from torch_impl.functional import cross_entropy, log_sigmoid
+
+Batch = cases.PairBatch | cases.ContextBatch
+Objective = Callable[[Tensor, Tensor, Batch], Tensor]
+
+
+def objective_of(model: cases.SkipGram | cases.CBOW, sparse: bool) -> Objective:
+    """The model's objective as a function of (hidden, table, batch)."""
+    match model.objective:
+        case cases.Softmax():
+            return partial(softmax, reduction=model.reduction)
+        case cases.NegativeSampling(accidental_hits=hits):
+            return partial(negative_sampling, accidental_hits=hits, reduction=model.reduction, sparse=sparse)
+        case cases.HierarchicalSoftmax():
+            return partial(hierarchical_softmax, reduction=model.reduction, sparse=sparse)
+    assert_never(model.objective)
+
+
+def softmax(
+    hidden: Float[Tensor, "N D"], table: Float[Tensor, "V D"], batch: Batch, reduction: Literal["mean", "sum"]
+) -> Float[Tensor, ""]:
+    """Every word competes: the cross-entropy of the targets. Every row of the table takes part in every pair."""
+    logits = hidden @ table.T
+    return cross_entropy(logits, batch.targets, reduction=reduction)
+
+
+def negative_sampling(
+    hidden: Float[Tensor, "N D"],
+    table: Float[Tensor, "V D"],
+    batch: Batch,
+    accidental_hits: Literal["keep", "mask", "redraw"],
+    reduction: Literal["mean", "sum"],
+    sparse: bool,
+) -> Float[Tensor, ""]:
+    """Yes to the target, no to each of K negatives (Mikolov et al. 2013b, equation 4; Goldberg and Levy 2014)."""
+    targets = batch.targets[:, None]
+    ids = torch.cat([targets, batch.negatives], dim=1)
+    signs = hidden.new_full(ids.shape, -1)
+    signs[:, 0] = 1
+    if accidental_hits == "mask":
+        signs[:, 1:][batch.negatives == targets] = 0
+    return decisions(hidden, table, ids, signs, reduction, sparse)
+
+
+def hierarchical_softmax(
+    hidden: Float[Tensor, "N D"],
+    table: Float[Tensor, "M D"],
+    batch: Batch,
+    reduction: Literal["mean", "sum"],
+    sparse: bool,
+) -> Float[Tensor, ""]:
+    """A yes or no at each inner node on the path to the target (Morin and Bengio 2005; Mikolov et al. 2013b, eq. 3)."""
+    return decisions(hidden, table, batch.nodes, batch.signs.to(hidden.dtype), reduction, sparse)
+
+
+def decisions(
+    hidden: Float[Tensor, "N D"],
+    table: Float[Tensor, "R D"],
+    ids: Int[Tensor, "N K"],
+    signs: Float[Tensor, "N K"],
+    reduction: Literal["mean", "sum"],
+    sparse: bool,
+) -> Float[Tensor, ""]:
+    """-log sigmoid(sign * hidden @ table[id]), summed: yes where the sign is 1, no where -1, 0 does not count."""
+    rows = embedding(ids, table, sparse=sparse)
+    scores = torch.einsum("nd,nkd->nk", hidden, rows)
+    log_p = log_sigmoid(signs * scores)
+    divisor = len(hidden) if reduction == "mean" else 1
+    counted = signs.abs() / divisor
+    return -(counted * log_p).sum()
