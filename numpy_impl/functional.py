@@ -126,62 +126,54 @@ def cross_entropy(
     https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html
     """
     n, classes = logits.shape
+    if target.ndim == 1 and weight is None and not label_smoothing and not (target == ignore_index).any():
+        return plain_cross_entropy(logits, target, reduction)
     weight = np.ones(classes, logits.dtype) if weight is None else weight
+    log_probabilities = log_softmax(logits)
     if target.ndim == 2:
         q, divisor = target, n
     else:
         counted = target != ignore_index
-        target = np.where(counted, target, 0)
-        share = np.where(counted, weight[target], 0)
-        divisor = share.sum()
-    if target.ndim == 1 and not label_smoothing:
-        total, d_total = against_classes(logits, target, share)
-    else:
-        if target.ndim == 1:
-            q = np.zeros_like(logits)
-            q[np.arange(n), target] = 1
+        q = np.zeros_like(logits)
+        q[counted, target[counted]] = 1
+        divisor = weight[target[counted]].sum()
+    if label_smoothing:
         q = (1 - label_smoothing) * q + label_smoothing / classes
         if target.ndim == 1:
             q *= counted[:, None]
-        total, d_total = against_distributions(logits, weight * q)
-    divisor = logits.dtype.type(1 if reduction == "sum" else divisor)
+    q = weight * q
+    if reduction == "sum":
+        divisor = 1
 
     def backward() -> Float[ndarray, "N C"]:
-        return d_total(1 / divisor if divisor else divisor)
+        d = np.exp(log_probabilities) * q.sum(axis=1, keepdims=True) - q
+        return d / logits.dtype.type(divisor) if divisor else d
 
-    return (total / divisor if divisor else logits.dtype.type(np.nan)), backward
+    loss = -(q * log_probabilities).sum()
+    return (loss / logits.dtype.type(divisor) if divisor else logits.dtype.type(np.nan)), backward
 
 
-def against_classes(
-    logits: Float[ndarray, "N C"], target: Int[ndarray, " N"], share: Float[ndarray, " N"]
+def plain_cross_entropy(
+    logits: Float[ndarray, "N C"], target: Int[ndarray, " N"], reduction: Reduction
 ) -> tuple[np.floating, Callable]:
-    """Σ_n share_n · -log softmax(logits)[n, target_n]. Backward: share · (probabilities - onehot(target)), times d.
+    """-log softmax(logits)[target], reduced over N. Backward: (probabilities - onehot(target)), over N for the mean.
 
-    Each logit is exponentiated once, and no one-hot matrix is built: over a vocabulary these are what takes the time.
+    Finite for every finite logit, since the largest of a row is taken out first; each is exponentiated once.
     """
     n = np.arange(len(target))
+    divisor = logits.dtype.type(len(target) if reduction == "mean" else 1)
     shifted = logits - logits.max(axis=1, keepdims=True)
     at_target = shifted[n, target]
     probabilities = np.exp(shifted, out=shifted)
     total = probabilities.sum(axis=1, keepdims=True)
     probabilities /= total
 
-    def backward(d: np.floating) -> Float[ndarray, "N C"]:
-        g = probabilities * (d * share)[:, None]
-        g[n, target] = (probabilities[n, target] - 1) * (d * share)
-        return g
+    def backward() -> Float[ndarray, "N C"]:
+        d = probabilities / divisor
+        d[n, target] = (probabilities[n, target] - 1) / divisor
+        return d
 
-    return (share * (np.log(total[:, 0]) - at_target)).sum(), backward
-
-
-def against_distributions(logits: Float[ndarray, "N C"], q: Float[ndarray, "N C"]) -> tuple[np.floating, Callable]:
-    """Σ q · -log softmax(logits). Backward: probabilities · Σ_c q - q, times d."""
-    log_probabilities = log_softmax(logits)
-
-    def backward(d: np.floating) -> Float[ndarray, "N C"]:
-        return (np.exp(log_probabilities) * q.sum(axis=1, keepdims=True) - q) * d
-
-    return -(q * log_probabilities).sum(), backward
+    return (np.log(total[:, 0]) - at_target).sum() / divisor, backward
 
 
 def mse_loss(

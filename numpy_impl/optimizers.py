@@ -63,7 +63,7 @@ class SGD(Optimizer):
             else:
                 param[moving] -= self.lr * buf[moving]
         else:
-            subtract(param, at, self.lr, grad)
+            descend(param, at, self.lr, grad)
 
 
 class Adagrad(Optimizer):
@@ -127,7 +127,7 @@ class Adam(Optimizer):
         if o.amsgrad:
             v = np.maximum(largest[0], v, out=largest[0])
         correction1, correction2 = bias_correction(beta1, step), bias_correction(beta2, step)
-        param -= (self.lr / correction1) * m / (root(v, 0) / correction2**0.5 + o.eps)
+        param -= (self.lr / correction1) * m / root(v, o.eps, correction2)
 
     def decayed(self, grad: ndarray, param: ndarray) -> ndarray:
         """The decay of the weights is part of the gradient."""
@@ -139,7 +139,7 @@ class AdamW(Adam):
 
     def decayed(self, grad: ndarray, param: ndarray) -> ndarray:
         """The decay of the weights is none of the gradient's business."""
-        param *= 1 - self.options.lr * self.options.weight_decay
+        param *= 1 - self.lr * self.options.weight_decay
         return grad
 
 
@@ -174,13 +174,13 @@ def place(grad: ndarray | RowGrad) -> tuple[Any, ndarray]:
     return (grad.rows, grad.values) if isinstance(grad, RowGrad) else (..., grad)
 
 
-def subtract(param: ndarray, at: Any, lr: float, grad: ndarray) -> None:
-    """param[at] -= lr * grad; of many rows, block by block, which stay in the cache while they are changed."""
+def descend(param: ndarray, at: Any, lr: float, grad: ndarray) -> None:
+    """param[at] -= lr * grad; of many rows block by block, each still in the cache when it is written."""
     if at is ...:
         param -= lr * grad
         return
-    size = param[:1].nbytes
-    for rows, values in zip(blocks(at, size), blocks(grad, size), strict=True):
+    row = param[0].nbytes
+    for rows, values in zip(blocks(at, row), blocks(grad, row), strict=True):
         param[rows] = param.take(rows, axis=0) - lr * values
 
 
@@ -199,9 +199,9 @@ def with_decay(grad: ndarray, param: ndarray, weight_decay: float) -> ndarray:
     return grad + weight_decay * param if weight_decay else grad
 
 
-def root(v: ndarray, eps: float) -> ndarray:
-    """The root that is divided by, with eps outside."""
-    return np.sqrt(v) + eps
+def root(v: ndarray, eps: float, correction: float = 1.0) -> ndarray:
+    """What is divided by: the root of the second moment after its bias correction, with eps outside of it."""
+    return np.sqrt(v) / correction**0.5 + eps
 
 
 def bias_correction(beta: float, step: ndarray) -> float:

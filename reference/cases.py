@@ -320,9 +320,9 @@ class SGD(_Optimizer):
     """
 
     lr: float = 1e-3
-    momentum: float = 0
-    dampening: float = 0
-    weight_decay: float = 0
+    momentum: float = 0.0
+    dampening: float = 0.0
+    weight_decay: float = 0.0
     nesterov: bool = False
 
     def __post_init__(self) -> None:
@@ -349,9 +349,9 @@ class Adagrad(_Optimizer):
     """
 
     lr: float = 1e-2
-    lr_decay: float = 0
-    weight_decay: float = 0
-    initial_accumulator_value: float = 0
+    lr_decay: float = 0.0
+    weight_decay: float = 0.0
+    initial_accumulator_value: float = 0.0
     eps: float = 1e-10
 
     def __post_init__(self) -> None:
@@ -373,8 +373,8 @@ class RMSprop(_Optimizer):
     lr: float = 1e-2
     alpha: float = 0.99
     eps: float = 1e-8
-    weight_decay: float = 0
-    momentum: float = 0
+    weight_decay: float = 0.0
+    momentum: float = 0.0
     centered: bool = False
 
     def __post_init__(self) -> None:
@@ -400,7 +400,7 @@ class Adam(_Optimizer):
     lr: float = 1e-3
     betas: tuple[float, float] = (0.9, 0.999)
     eps: float = 1e-8
-    weight_decay: float = 0
+    weight_decay: float = 0.0
     amsgrad: bool = False
 
     def __post_init__(self) -> None:
@@ -589,8 +589,8 @@ class Case:
     parameters, and so of all that is computed from them. steps: how many batches are trained on. gain: the initial
     weights are so many times larger than usual, so that a softmax saturates. max_norm: before each update the gradients
     of the parameters are scaled down to this norm of all of them together, as `torch.nn.utils.clip_grad_norm_` does.
-    lr_decay_to: the learning rate falls
-    linearly, from the optimizer's in the first step to this one after the last, as in word2vec; `step()` sees to it.
+    lr_decay_to: the learning rate falls linearly, from the optimizer's in the first step to this one after the last, as
+    in word2vec; `step()` sees to it.
     """
 
     name: str
@@ -608,6 +608,11 @@ class Case:
     def __post_init__(self) -> None:
         if self.max_norm is not None and not 0 < self.max_norm < np.inf:
             raise BadInput(f"case {self.name}: max_norm is {self.max_norm}; a number above 0, or None, is needed")
+        if self.lr_decay_to is not None and not 0 <= self.lr_decay_to <= self.optimizer.lr:
+            raise BadInput(
+                f"case {self.name}: lr_decay_to is {self.lr_decay_to}; a number from 0 to the lr, "
+                f"{self.optimizer.lr}, or None, is needed"
+            )
 
     @cached_property
     def id(self) -> str:

@@ -6,11 +6,28 @@ import numpy as np
 import pytest
 
 from reference import data
-from reference.cases import SGD, Adam, BagBatch, Case, Classifier, Drawn, LookupBatch, PairBatch
+from reference.cases import (
+    SGD,
+    Adagrad,
+    Adam,
+    BagBatch,
+    Case,
+    Classifier,
+    Drawn,
+    LookupBatch,
+    PairBatch,
+    RMSprop,
+    SparseAdam,
+)
 from reference.catalogue import catalogue
 from reference.run import TWINS, load
 
-WITH_TABLES = [case for case in catalogue() if case.model.tables and case.steps <= 20]
+# weight decay moves every row
+WITH_TABLES = [
+    case
+    for case in catalogue()
+    if case.model.tables and case.steps <= 20 and not getattr(case.optimizer, "weight_decay", 0)
+]
 
 
 def looked_up(case: Case, batch: LookupBatch | BagBatch | PairBatch) -> set[int]:
@@ -51,7 +68,7 @@ def test_untouched_rows_stay(case: Case, name: str) -> None:
 def test_some_cases_leave_rows_untouched() -> None:
     """Or the test above would say nothing."""
     used = [case for case in WITH_TABLES if isinstance(case.data, Drawn) and case.data.used]
-    assert {type(case.optimizer) for case in used} == {SGD, Adam}
+    assert {type(case.optimizer) for case in used} == {SGD, Adagrad, RMSprop, Adam, SparseAdam}
 
 
 def test_sgd_on_rows_builds_nothing_of_the_tables_size() -> None:

@@ -66,8 +66,8 @@ class Trainer:
     def params(self) -> dict[str, Tensor]:
         return {name: parameter.detach() for name, parameter in self.model.named_parameters()}
 
-    def state(self) -> dict[str, dict[str, Tensor]]:
-        state: dict[str, dict[str, Tensor]] = {}
+    def state(self) -> dict[str, dict[str, Tensor | int]]:
+        state: dict[str, dict[str, Tensor | int]] = {}
         for name, parameter in self.model.named_parameters():
             for kind, value in self.optimizer.state[parameter].items():
                 state.setdefault(kind, {})[name] = value
