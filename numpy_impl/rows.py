@@ -84,29 +84,39 @@ def _counts(which: ndarray, source: ndarray, num_rows: int, num_sources: int) ->
 
 def _add(ids: ndarray, d: ndarray, num_embeddings: int, source: ndarray) -> tuple[ndarray, ndarray]:
     rows, start, count, source = _sort(ids, source, num_embeddings, len(d))
-    values = np.empty((len(rows), d.shape[1]), d.dtype)
+    return rows, sums(d, source, start, count)
+
+
+def sums(
+    vectors: Float[ndarray, "M D"], source: Int[ndarray, " N"], start: Int[ndarray, " U"], count: Int[ndarray, " U"]
+) -> Float[ndarray, "U D"]:
+    """For each u the sum of vectors[source[start[u] : start[u] + count[u]]], of which there is at least one.
+
+    So are the gradients of a row's places added up, and so are the vectors of a bag's ids.
+    """
+    total = np.empty((len(start), vectors.shape[1]), vectors.dtype)
     order = np.argsort(-count, kind="stable")
     falling = count[order]
-    shared = np.count_nonzero(falling * DENSE > len(d)) if len(d) < len(ids) else 0
-    often = shared + np.count_nonzero(falling[shared:] > np.arange(len(rows) - shared))
+    shared = np.count_nonzero(falling * DENSE > len(vectors)) if len(vectors) < len(source) else 0
+    often = shared + np.count_nonzero(falling[shared:] > np.arange(len(order) - shared))
 
-    for some in blocks(order[:shared], len(d)):
+    for some in blocks(order[:shared], len(vectors)):
         times = count[some]
         places = np.arange(times.sum()) + np.repeat(start[some] - times.cumsum() + times, times)
-        counts = _counts(np.repeat(np.arange(len(some)), times), source[places], len(some), len(d))
-        values[some] = counts.astype(d.dtype) @ d
+        counts = _counts(np.repeat(np.arange(len(some)), times), source[places], len(some), len(vectors))
+        total[some] = counts.astype(vectors.dtype) @ vectors
 
-    for row in order[shared:often]:
-        values[row] = d.take(source[start[row] : start[row] + count[row]], axis=0).sum(axis=0)
+    for u in order[shared:often]:
+        total[u] = vectors.take(source[start[u] : start[u] + count[u]], axis=0).sum(axis=0)
 
-    for some in blocks(order[often:], d.shape[1] * d.itemsize):
+    for some in blocks(order[often:], vectors.shape[1] * vectors.itemsize):
         first, times = start[some], count[some]
-        total = d.take(source[first], axis=0)
+        side_by_side = vectors.take(source[first], axis=0)
         for j in range(1, times[0]):
             m = np.count_nonzero(times > j)
-            total[:m] += d.take(source[first[:m] + j], axis=0)
-        values[some] = total
-    return rows, values
+            side_by_side[:m] += vectors.take(source[first[:m] + j], axis=0)
+        total[some] = side_by_side
+    return total
 
 
 def _sort(

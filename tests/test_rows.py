@@ -117,6 +117,20 @@ def test_a_bag_is_the_mean_of_its_vectors(bags: int, length: int, block: int, dt
     assert_same(backward(d), plain_rows_of(ids.reshape(-1), np.repeat(d / length, length, axis=0), 100))
 
 
+@given(lookups(), st.integers(1, 300), st.sampled_from(["mean", "sum"]))
+def test_ragged_bags_are_pooled_one_by_one(lookup, block: int, mode: str) -> None:
+    """Bags of any length, empty ones too: the forward pass adds up as the backward pass does."""
+    ids, weight = lookup[0] % 50, whole(Stream(1), (50, 3))
+    offsets = np.sort(Stream(2).ids((9,), len(ids) + 1))
+    offsets[0] = 0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rows, "BLOCK", block)
+        pooled, _ = embedding_bag(ids, weight, True, offsets, mode)
+    for bag, vectors in zip(pooled, np.split(weight[ids], offsets[1:]), strict=True):
+        total = vectors.sum(axis=0)
+        np.testing.assert_array_equal(bag, total / max(len(vectors), 1) if mode == "mean" else total)
+
+
 def test_the_gradient_of_a_bag_never_repeats_it_for_each_of_its_ids() -> None:
     """(B·L, D) would be 16 MB here; the result itself has half a million bytes."""
     stream = Stream(0)
