@@ -42,7 +42,7 @@ SMALL = 2**14
 
 def blocks(array: ndarray, size: int) -> Iterator[ndarray]:
     """Cut an array into parts for which `BLOCK` bytes are worked on, `size` of them for each of its entries."""
-    step = max(1, BLOCK // size)
+    step = max(1, BLOCK // max(1, size))
     return (array[k : k + step] for k in range(0, len(array), step))
 
 

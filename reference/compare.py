@@ -262,6 +262,8 @@ def distance(
         words = ("no gradient in this row, it was not looked up", "a gradient in this row")
         extra = row in got.rows
         return np.inf, (row,), words[0] if extra else words[1], words[1] if extra else "no gradient in this row"
+    if not len(expected.rows):  # nothing but padding was looked up
+        return 0.0, (), 0.0, 0.0
     worst, (at, column) = error(expected.values, got.values, largest, eps)
     wanted, found = float(expected.values[at, column]), float(got.values[at, column])
     return worst, (int(expected.rows[at]), column), wanted, found

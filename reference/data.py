@@ -213,7 +213,7 @@ def _bags(case: Case, ids: np.ndarray, stream: Stream, step: int) -> BagBatch:
         return BagBatch(ids)
     bags, length = ids.shape
     lengths = stream.ids((bags,), length + 1)
-    lengths[0], lengths[-1] = length, 0 if step % 2 else length
+    lengths[-1], lengths[0] = 0 if step % 2 else length, length  # the first is full, also where it is the last
     last = isinstance(case.model, EmbeddingBag) and case.model.include_last_offset
     offsets = np.concatenate([[0], np.cumsum(lengths)])[: None if last else -1].astype(ids.dtype)
     return BagBatch(ids[np.arange(length) < lengths[:, None]], offsets=offsets)
