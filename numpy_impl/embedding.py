@@ -22,7 +22,7 @@ def embedding(
         rows = rows_of(ids.reshape(-1), d.reshape(-1, d.shape[-1]), len(weight))
         return rows if sparse else rows.dense()
 
-    return weight[ids], backward
+    return weight.take(ids, axis=0), backward
 
 
 def renorm(weight: Float[ndarray, "V D"], ids: Int[ndarray, "..."], max_norm: float, norm_type: float) -> None:

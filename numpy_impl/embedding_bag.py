@@ -10,6 +10,7 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 
 from numpy_impl.embedding import by_frequency, embedding, renorm
+from numpy_impl.rows import blocks, rows_of, sums
 from reference import cases
 from reference.contract import Grads, Params, RowGrad
 
@@ -30,11 +31,13 @@ def embedding_bag(
     Under the mean each occurrence of an id carries 1/L of its bag's gradient, under the sum all of it; under the
     maximum each column's goes to the first vector that has it. Padding is not there at all, and an empty bag is zero.
     """
-    ids, bag, bags = flat(ids, offsets, include_last_offset)
-    ids, bag = (ids, bag) if padding_idx is None else (ids[ids != padding_idx], bag[ids != padding_idx])
-    vectors, d_vectors = embedding(ids, weight, sparse)
+    all_ids, bag, bags = flat(ids, offsets, include_last_offset)
+    if padding_idx is not None:
+        counted = all_ids != padding_idx
+        all_ids, bag = all_ids[counted], bag[counted]
     sizes = np.bincount(bag, minlength=bags)
     if mode == "max":
+        vectors, d_vectors = embedding(all_ids, weight, sparse)
         pooled, first = bag_max(vectors, bag, sizes)
 
         def backward(d: Float[ndarray, "B D"]) -> TableGrad:
@@ -43,10 +46,12 @@ def embedding_bag(
             return d_vectors(d_winners)
     else:
         divisor = (np.maximum(sizes, 1) if mode == "mean" else np.ones_like(sizes)).astype(weight.dtype)[:, None]
-        pooled = bag_sum(vectors, sizes) / divisor
+        fixed = ids.ndim == 2 and padding_idx is None
+        pooled = (fixed_sum(ids, weight) if fixed else bag_sum(weight, all_ids, sizes)) / divisor
 
         def backward(d: Float[ndarray, "B D"]) -> TableGrad:
-            return d_vectors((d / divisor)[bag])
+            rows = rows_of(all_ids, d / divisor, len(weight), bag)
+            return rows if sparse else rows.dense()
 
     return pooled, backward
 
@@ -74,7 +79,7 @@ def weighted_bag(
         d_weights[counted] = (vectors * d[bag]).sum(axis=1)
         return d_vectors(scale * d[bag]), d_weights.reshape(per_sample_weights.shape)
 
-    return bag_sum(scale * vectors, np.bincount(bag, minlength=bags)), backward
+    return bag_sum(scale * vectors, np.arange(len(bag)), np.bincount(bag, minlength=bags)), backward
 
 
 def flat(
@@ -88,11 +93,19 @@ def flat(
     return ids, np.repeat(np.arange(len(ends)), sizes), len(ends)
 
 
-def bag_sum(vectors: Float[ndarray, "N D"], sizes: Int[ndarray, " B"]) -> Float[ndarray, "B D"]:
-    """The sum of each bag's vectors, which lie one after the other; zero for an empty one."""
+def fixed_sum(ids: Int[ndarray, "B L"], weight: Float[ndarray, "V D"]) -> Float[ndarray, "B D"]:
+    """The sum of each bag's vectors where all bags have L: ones times the vectors, while they are in the cache."""
+    ones = np.ones(ids.shape[1], weight.dtype)
+    size = ids.shape[1] * weight[:1].nbytes
+    return np.concatenate([ones @ embedding(some, weight, True)[0] for some in blocks(ids, size)])
+
+
+def bag_sum(
+    vectors: Float[ndarray, "M D"], source: Int[ndarray, " N"], sizes: Int[ndarray, " B"]
+) -> Float[ndarray, "B D"]:
+    """The sum of each bag's vectors[source], whose sources lie one after the other; zero for an empty bag."""
     pooled = np.zeros((len(sizes), vectors.shape[1]), vectors.dtype)
-    if len(vectors):
-        pooled[sizes > 0] = np.add.reduceat(vectors, starts(sizes))
+    pooled[sizes > 0] = sums(vectors, source, starts(sizes), sizes[sizes > 0])
     return pooled
 
 

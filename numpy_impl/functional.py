@@ -126,6 +126,8 @@ def cross_entropy(
     https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html
     """
     n, classes = logits.shape
+    if target.ndim == 1 and weight is None and not label_smoothing and not (target == ignore_index).any():
+        return plain_cross_entropy(logits, target, reduction)
     weight = np.ones(classes, logits.dtype) if weight is None else weight
     log_probabilities = log_softmax(logits)
     if target.ndim == 2:
@@ -149,6 +151,29 @@ def cross_entropy(
 
     loss = -(q * log_probabilities).sum()
     return (loss / logits.dtype.type(divisor) if divisor else logits.dtype.type(np.nan)), backward
+
+
+def plain_cross_entropy(
+    logits: Float[ndarray, "N C"], target: Int[ndarray, " N"], reduction: Reduction
+) -> tuple[np.floating, Callable]:
+    """-log softmax(logits)[target], reduced over N. Backward: (probabilities - onehot(target)), over N for the mean.
+
+    Finite for every finite logit, since the largest of a row is taken out first; each is exponentiated once.
+    """
+    n = np.arange(len(target))
+    divisor = logits.dtype.type(len(target) if reduction == "mean" else 1)
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    at_target = shifted[n, target]
+    probabilities = np.exp(shifted, out=shifted)
+    total = probabilities.sum(axis=1, keepdims=True)
+    probabilities /= total
+
+    def backward() -> Float[ndarray, "N C"]:
+        d = probabilities / divisor
+        d[n, target] = (probabilities[n, target] - 1) / divisor
+        return d
+
+    return (np.log(total[:, 0]) - at_target).sum() / divisor, backward
 
 
 def mse_loss(

@@ -119,15 +119,16 @@ right_negative_sampling = objectives.negative_sampling
 @mistake(
     "not-scattered", "the gradient of each position goes to the row of that number instead of to the row of its id"
 )
-def rows_of(ids, d, num_embeddings):
+def rows_of(ids, d, num_embeddings, source=None):
+    d = d if source is None else d[source]
     n = min(len(d), num_embeddings)
     return RowGrad(np.arange(n), d[:n].copy(), (num_embeddings, d.shape[1]))
 
 
 @mistake("duplicates-overwritten", "an id that occurs more than once keeps its last gradient instead of their sum")
-def rows_of(ids, d, num_embeddings):
-    right = right_rows_of(ids, d, num_embeddings)
-    right.values[np.searchsorted(right.rows, ids)] = d
+def rows_of(ids, d, num_embeddings, source=None):
+    right = right_rows_of(ids, d, num_embeddings, source)
+    right.values[np.searchsorted(right.rows, ids)] = d if source is None else d[source]
     return right
 
 

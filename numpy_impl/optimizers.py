@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
+from numpy_impl.rows import blocks
 from reference import cases
 from reference.contract import Grads, Params, RowGrad, State
 
@@ -62,7 +63,7 @@ class SGD(Optimizer):
             else:
                 param[moving] -= self.lr * buf[moving]
         else:
-            param[at] -= self.lr * grad
+            descend(param, at, self.lr, grad)
 
 
 class Adagrad(Optimizer):
@@ -171,6 +172,16 @@ def clip_grad_norm_(grads: list[ndarray | RowGrad], max_norm: float) -> None:
 def place(grad: ndarray | RowGrad) -> tuple[Any, ndarray]:
     """Where a gradient is, everywhere or in the rows that it names, and what it is there."""
     return (grad.rows, grad.values) if isinstance(grad, RowGrad) else (..., grad)
+
+
+def descend(param: ndarray, at: Any, lr: float, grad: ndarray) -> None:
+    """param[at] -= lr * grad; of many rows block by block, each still in the cache when it is written."""
+    if at is ...:
+        param -= lr * grad
+        return
+    row = param[0].nbytes
+    for rows, values in zip(blocks(at, row), blocks(grad, row), strict=True):
+        param[rows] = param.take(rows, axis=0) - lr * values
 
 
 def union(before: Any, now: Any) -> Any:
