@@ -228,9 +228,10 @@ def test_21_and_22_two_steps_with_a_gradient_of_a_thousandth(optimizer: Optimize
 
 
 @both
-def test_23_sparse_momentum_moves_every_row_that_ever_had_a_gradient(name: str) -> None:
+@pytest.mark.parametrize("option", [{}, {"dampening": 0.5}, {"nesterov": True}], ids=str)
+def test_23_sparse_momentum_moves_every_row_that_ever_had_a_gradient(option: dict, name: str) -> None:
     """And the first step, that without dampening, is the first of the table and not of the row: as if dense."""
-    o = SGD(lr=0.1, momentum=0.9, dampening=0.5)
+    o = SGD(lr=0.1, momentum=0.9, **option)
     dense, rows = (start(name, lookup(o, V=4, sparse=sparse), 1.0) for sparse in (False, True))
     for ids, gradients in (([2, 0, 2], [1.0, 2.0, 3.0]), ([1], [4.0]), ([1, 2], [5.0, 6.0])):
         before = numbers(rows.params()[TABLE])[:, 0]
