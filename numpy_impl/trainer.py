@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from numpy_impl import cbow, classifier, embedding, embedding_bag, linear, optimizers, skipgram
@@ -52,8 +50,7 @@ class Trainer:
         if self.case.lr_decay_to is not None:
             self.steps += 1
             first, last = self.case.optimizer.lr, self.case.lr_decay_to
-            lr = first + (last - first) * min(self.steps / self.case.steps, 1)
-            self.optimizer.options = replace(self.optimizer.options, lr=lr)
+            self.optimizer.lr = first + (last - first) * min(self.steps / self.case.steps, 1)
 
     def params(self) -> Params:
         return self.weights

@@ -7,7 +7,7 @@ table, D its width, H hidden units, C classes, K negatives.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from functools import cached_property
 from typing import Any, Literal
 
@@ -630,6 +630,21 @@ class Case:
     def row_tables(self) -> tuple[str, ...]:
         """The tables whose gradient is asked for as rows."""
         return self.model.tables if self.sparse else ()
+
+    @property
+    def plain(self) -> bool:
+        """No option is other than its default, but for sizes and rates: what a first implementation does.
+
+        Dense gradients, bags of one length, one hidden layer, no clipping and no decay of the learning rate.
+        """
+        options = (
+            getattr(part, option.name) == option.default
+            for part in (self.model, self.optimizer)
+            for option in fields(part)
+            if option.default is not MISSING and option.name != "lr"
+        )
+        more = self.sparse, self.max_norm, self.lr_decay_to, getattr(self.data, "ragged", False)
+        return all(options) and not any(more) and len(getattr(self.model, "hidden_features", "1")) == 1
 
     @property
     def refusal(self) -> str:

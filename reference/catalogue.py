@@ -243,14 +243,14 @@ OPTIONS: dict[type, dict[str, tuple[Any, ...]]] = {
 def _optimizers() -> list[Case]:
     """Every two options of an optimizer together, and where optimizers are known to part ways."""
     models = (
-        # rows that are looked up in the first step and not again, in several steps, twice in one, and never
-        Case("options", Embedding(11, 3), SGD(), Drawn((4,), used=9), steps=5),
-        Case("options", Classifier(11, 3, (5,), 3), SGD(), Drawn((3, 2), used=9), steps=5),
-        Case("options", SkipGram(11, 3), SGD(), Drawn((4,), used=9), steps=5),
+        # this seed has rows that are looked up in the first step and not again, in several, twice in one, and never
+        Case("options", Embedding(11, 3), SGD(), Drawn((4,), used=9), steps=5, seed=4),
+        Case("options", Classifier(11, 3, (5,), 3), SGD(), Drawn((3, 2), used=9), steps=5, seed=4),
+        Case("options", SkipGram(11, 3), SGD(), Drawn((4,), used=9), steps=5, seed=4),
     )
     # SparseAdam is not Adam: the moments of rows without a gradient stay (nasty case 20; pytorch#25560, #18404). Under
     # SGD with momentum such rows go on moving, under Adagrad they rest
-    seldom = Case("seldom", Embedding(7, 3), SGD(), Drawn((2,)), steps=8)
+    seldom = Case("seldom", Embedding(11, 3), SGD(), Drawn((2,), used=9), steps=8, seed=4)
     # gradients near 1e-3, so that an eps or an initial accumulator that another framework has elsewhere or as its
     # default shows (nasty cases 21 and 22; tensorflow#35102)
     small = Case("small-gradients", Embedding(7, 3), SGD(), Drawn((6,)), steps=5, max_norm=5e-3)
@@ -345,8 +345,10 @@ def _word2vec() -> list[Case]:
         *(Case(f"primes-{name}", SkipGram(101, 13, of), SGD(), Drawn((17,), used=61), steps=5) for name, of in both),
         *(Case(f"primes-{name}", CBOW(101, 13, "sum", of), SGD(), Drawn((17, 3), used=61)) for name, of in both),
         *(Case(f"zipf-{name}", SkipGram(1009, 33, of), SGD(), Drawn((32,), zipf=True)) for name, of in both),
-        Case("decay", SkipGram(23, 8, NegativeSampling()), SGD(), Drawn((11,), zipf=True), steps=10, lr_decay_to=1e-4),
     ]
+    # one case under every optimizer: AdamW's weight decay falls with the learning rate
+    decay = Case("decay", SkipGram(23, 8, NegativeSampling()), SGD(), Drawn((11,)), steps=10, lr_decay_to=1e-4)
+    found += _each(decay, *(kind(lr=0.1) for kind in OPTIONS))
     return found + [case for base in cases for case in _spread(base)]
 
 

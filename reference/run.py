@@ -6,8 +6,8 @@ import importlib
 import importlib.util
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from copy import deepcopy
-from dataclasses import dataclass, field
+from copy import copy
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -183,7 +183,7 @@ def _advance(runner: _Runner, case: Case, batch: Batch, step: int) -> None:
     if not runner.running:
         return
     trainer, result = runner.trainer, runner.result
-    own = deepcopy(batch)
+    own = type(batch)(*(copy(getattr(batch, part.name)) for part in fields(batch)))
     input_shapes = {name: getattr(batch, name).shape for name in case.model.input_gradients}
 
     def keep(stage: Stage, form: Callable[[Any], Any], given: Any) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from reference import data, validate
-from reference.cases import BagBatch, Batch, Case, DenseBatch, LookupBatch, PairBatch
+from reference.cases import BagBatch, Batch, Case, ContextBatch, DenseBatch, LookupBatch, PairBatch
 from reference.catalogue import catalogue
 from reference.cli import main
 from reference.contract import BadInput, Params
@@ -25,6 +25,22 @@ LOOKUP, DENSE = CASES["embedding-small-sgd-rows-f64"], CASES["linear-small-sgd-d
 BAGS, PAIRS = CASES["classifier-dialogue-sgd-dense-f64"], CASES["skipgram-pairs-sgd-dense-f64"]  # 10 rows, 2 classes; 7
 ids, labels, up = np.arange(8).reshape(4, 2), np.array([0, 1, 0, 1]), np.ones((4, 2, 5))
 words, rows, up3 = np.arange(7), np.ones((4, 5)), np.ones((4, 3))
+
+
+NEGATIVES, REDRAWN = CASES["skipgram-hits-keep-sgd-rows-f64"], CASES["skipgram-hits-redraw-sgd-rows-f64"]  # 3 words, 7
+TREE, CONTEXTS = CASES["skipgram-three-words-tree-sgd-rows-f64"], CASES["cbow-lengths-sgd-rows-f64"]  # 3 words, 4 words
+nine, drawn = np.arange(9) % 3, np.arange(63).reshape(9, 7) % 3
+paths, turns = np.ones((9, 2), int), np.ones((9, 2), int)
+
+
+def pairs(**given: np.ndarray) -> PairBatch:
+    return PairBatch(nine, nine, **given)
+
+
+def contexts(
+    ids: object = (0, 1, 2, 3, 0, 1), offsets: object = (0, 3, 4), centers: object = (0, 1, 2)
+) -> ContextBatch:
+    return ContextBatch(np.array(ids), np.array(offsets), np.array(centers))
 
 
 def with_(array: np.ndarray, value: float, *index: int) -> np.ndarray:
@@ -88,6 +104,40 @@ BATCHES = {
     "a context too few": (PAIRS, PairBatch(words, words[1:]), "contexts: are 6", "7 centers"),
     "contexts by centre": (PAIRS, PairBatch(words, words[:, None]), "contexts: have 2 dimensions, shape (7, 1)", "1"),
     "no pairs": (PAIRS, PairBatch(words[:0], words[:0]), "centers: are empty, shape (0,)", "at least one"),
+    "negatives missing": (NEGATIVES, pairs(), "negatives: are missing", "NegativeSampling takes negatives"),
+    "negatives for a softmax": (PAIRS, pairs(negatives=drawn), "negatives: are given", "Softmax takes none"),
+    "paths for negative sampling": (NEGATIVES, pairs(negatives=drawn, nodes=paths), "nodes: are given", "negatives"),
+    "negative V": (NEGATIVES, pairs(negatives=with_(drawn, 3, 8, 6)), "negatives: 3 at [8, 6]", "0 to 2"),
+    "negative -1": (NEGATIVES, pairs(negatives=with_(drawn, -1, 0, 1)), "negatives: -1 at [0, 1]", "0 to 2"),
+    "negatives by float": (NEGATIVES, pairs(negatives=drawn / 1), "negatives: are float64", "integers"),
+    "negatives too few": (NEGATIVES, pairs(negatives=drawn[:, :6]), "negatives: have the shape (9, 6)", "(9, 7)"),
+    "negatives of too few": (NEGATIVES, pairs(negatives=drawn[:8]), "negatives: have the shape (8, 7)", "(9, 7)"),
+    "negatives in one row": (NEGATIVES, pairs(negatives=drawn[0]), "negatives: have 1 dimensions, shape (7,)", "2"),
+    "a hit under redraw": (
+        REDRAWN,
+        pairs(negatives=with_(np.where(drawn == nine[:, None], (drawn + 1) % 3, drawn), 1, 4, 3)),
+        "negatives: 1 at [4, 3]",
+        "another word is needed",
+    ),
+    "paths missing": (TREE, pairs(), "nodes: are missing", "nodes and signs"),
+    "signs missing": (TREE, pairs(nodes=paths), "signs: are missing", "nodes and signs"),
+    "node V - 1": (TREE, pairs(nodes=with_(paths, 2, 1, 0), signs=turns), "nodes: 2 at [1, 0]", "0 to 1"),
+    "node -1": (TREE, pairs(nodes=with_(paths, -1, 1, 1), signs=turns), "nodes: -1 at [1, 1]", "0 to 1"),
+    "sign 2": (TREE, pairs(nodes=paths, signs=with_(turns, 2, 3, 1)), "signs: 2 at [3, 1]", "-1 to 1"),
+    "signs by float": (TREE, pairs(nodes=paths, signs=turns / 1), "signs: are float64", "integers"),
+    "signs too few": (TREE, pairs(nodes=paths, signs=turns[:, :1]), "signs: have the shape (9, 1)", "(9, 2)"),
+    "paths too few": (TREE, pairs(nodes=paths[:8], signs=turns[:8]), "nodes: have the shape (8, 2)", "(9, 2)"),
+    "contexts not from 0": (CONTEXTS, contexts(offsets=[1, 2, 4]), "offsets: 1 at [0]", "begins at the first id"),
+    "contexts backward": (CONTEXTS, contexts(offsets=[0, 4, 2]), "offsets: 2 at [2]", "needs a word"),
+    "an empty context": (CONTEXTS, contexts(offsets=[0, 3, 3]), "offsets: 3 at [2]", "needs a word"),
+    "an empty last context": (CONTEXTS, contexts(offsets=[0, 3, 6]), "offsets: 6 at [2]", "0 to 5"),
+    "offsets by float": (CONTEXTS, contexts(offsets=[0.0, 1.0, 2.0]), "offsets: are float64", "integers"),
+    "offsets of no batch": (CONTEXTS, contexts(offsets=np.zeros(0, int)), "offsets: are empty", "at least one"),
+    "a word of no context": (CONTEXTS, contexts(ids=[0, 4, 0, 1, 2, 3]), "ids: 4 at [1]", "0 to 3"),
+    "contexts of rank 2": (CONTEXTS, contexts(ids=[[0, 1, 2], [0, 1, 2]]), "ids: have 2 dimensions", "1"),
+    "centre of a context": (CONTEXTS, contexts(centers=[0, 1, 4]), "centers: 4 at [2]", "0 to 3"),
+    "a centre too few": (CONTEXTS, contexts(centers=[0, 1]), "centers: are 2", "3 offsets"),
+    "pairs for CBOW": (CONTEXTS, PairBatch(words[:3], words[:3]), "batch: is a PairBatch", "ContextBatch"),
     "pairs for a classifier": (BAGS, PairBatch(words, words), "batch: is a PairBatch", "BagBatch"),
     "bags for a skip-gram": (PAIRS, BagBatch(ids, labels), "batch: is a BagBatch", "PairBatch"),
     "a lookup for a layer": (DENSE, LookupBatch(ids, up), "batch: is a LookupBatch", "DenseBatch"),

@@ -17,7 +17,7 @@ def test_the_example_is_short_and_agrees(tmp_path: Path, capsys: pytest.CaptureF
     assert len(MINE.splitlines()) < 40
     (tmp_path / "mine.py").write_text(MINE, encoding="utf-8")
     assert main(["verify", "classifier", "--candidate", str(tmp_path / "mine.py")]) == 0
-    assert "only the classifier, with dense gradients and SGD" in capsys.readouterr().out
+    assert "only the plain classifier, with dense gradients and SGD" in capsys.readouterr().out
 
 
 def test_its_mistake_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

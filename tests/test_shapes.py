@@ -21,7 +21,9 @@ if sys.argv[1:] == ["planted"]:
     objectives.cross_entropy = lambda logits, target, reduction: right(logits[0], target, reduction=reduction)
     cases = [case for case in catalogue() if case.id == "skipgram-pairs-sgd-dense-f64"]
 else:
-    cases = [case for case in catalogue() if case.dtype == "float64"]
+    every = [case for case in catalogue() if case.dtype == "float64"]
+    cases = {(case.model, case.sparse): case for case in every} | {type(case.optimizer): case for case in every}
+    cases = dict.fromkeys(cases.values())
 for case in cases:
     for result in hold(replace(case, steps=1), twins).values():
         if result.verdict != "agree":

@@ -13,6 +13,7 @@ from reference.cases import (
     BagBatch,
     Case,
     Classifier,
+    ContextBatch,
     Drawn,
     LookupBatch,
     PairBatch,
@@ -24,28 +25,35 @@ from reference.run import TWINS, load
 
 # weight decay moves every row
 WITH_TABLES = [
-    case
+    (case, table)
     for case in catalogue()
-    if case.model.tables and case.steps <= 20 and not getattr(case.optimizer, "weight_decay", 0)
+    if case.steps <= 20 and not getattr(case.optimizer, "weight_decay", 0)
+    for table in case.model.tables
 ]
 
 
-def looked_up(case: Case, batch: LookupBatch | BagBatch | PairBatch) -> set[int]:
-    """The rows that are read for more than padding."""
+def looked_up(case: Case, batch: LookupBatch | BagBatch | PairBatch | ContextBatch, table: str) -> set[int]:
+    """The rows of the table that are read for more than padding."""
+    if table == "nodes.weight":
+        return set(batch.nodes.ravel().tolist())
+    if table == getattr(case.model, "predicted", None):
+        return {*batch.targets.tolist(), *batch.negatives.ravel().tolist()}
     ids = batch.centers if isinstance(batch, PairBatch) else batch.ids
     return set(ids.ravel().tolist()) - {getattr(case.model, "padding_idx", None)}
 
 
 @pytest.mark.parametrize("name", TWINS)
-@pytest.mark.parametrize("case", WITH_TABLES, ids=lambda case: case.id)
-def test_untouched_rows_stay(case: Case, name: str) -> None:
-    initial, table = data.weights(case), case.model.tables[0]
+@pytest.mark.parametrize(
+    ("case", "table"), WITH_TABLES, ids=lambda given: given.id if isinstance(given, Case) else given
+)
+def test_untouched_rows_stay(case: Case, table: str, name: str) -> None:
+    initial = data.weights(case)
     trainer = load(name).build(case, {key: value.copy() for key, value in initial.items()})
     ever: set[int] = set()
     for batch in data.batches(case):
         _, grads = trainer.loss_and_grads(batch)
         trainer.step()
-        now = looked_up(case, batch)
+        now = looked_up(case, batch, table)
         ever |= now
         if case.sparse:
             gradient = grads[table]
@@ -57,7 +65,7 @@ def test_untouched_rows_stay(case: Case, name: str) -> None:
     if getattr(case.model, "max_norm", None):
         ever.add(case.model.padding_idx)  # it has no gradient, but is rescaled like any row that is looked up
         ever.discard(None)
-    others = np.setdiff1d(np.arange(case.model.num_embeddings), sorted(ever))
+    others = np.setdiff1d(np.arange(len(initial[table])), sorted(ever))
     after = np.asarray(trainer.params()[table])
     assert after[others].tobytes() == initial[table][others].tobytes()
     moved = (after[sorted(ever)] != initial[table][sorted(ever)]).any(axis=1)
@@ -67,7 +75,7 @@ def test_untouched_rows_stay(case: Case, name: str) -> None:
 
 def test_some_cases_leave_rows_untouched() -> None:
     """Or the test above would say nothing."""
-    used = [case for case in WITH_TABLES if isinstance(case.data, Drawn) and case.data.used]
+    used = [case for case, _ in WITH_TABLES if isinstance(case.data, Drawn) and case.data.used]
     assert {type(case.optimizer) for case in used} == {SGD, Adagrad, RMSprop, Adam, SparseAdam}
 
 
