@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections.abc import Callable
 
 import pytest
 import threadpoolctl
@@ -10,6 +10,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.interleave import interleaved
 from reference import report
 from reference.run import TWINS, load
 
@@ -17,24 +18,52 @@ for twin in TWINS:
     load(twin)
 threadpoolctl.threadpool_limits(1)
 
+RACES = pytest.StashKey[dict]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[RACES] = {}
+
 
 def pytest_benchmark_update_machine_info(config: pytest.Config, machine_info: dict) -> None:
     machine_info["twingrad"] = report.environment()
 
 
+@pytest.fixture
+def race(benchmark, request: pytest.FixtureRequest):
+    """A function that times `numpy` against its rivals in turns, for the table of ratios, and then by itself.
+
+    Time by itself is what pytest-benchmark saves and compares from run to run; the medians of the race go with it.
+    """
+
+    def run(loop: str, size: str, numpy: Callable[[], object], rivals: dict[str, Callable[[], object]]) -> None:
+        medians = interleaved({"numpy": numpy} | rivals)
+        request.config.stash[RACES][loop, size] = medians
+        benchmark.group = loop
+        benchmark.extra_info["medians"] = medians
+        benchmark(numpy)
+
+    return run
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """PyTorch's median time over NumPy's, for each hot loop and size."""
-    medians: dict[str, dict[str, float]] = defaultdict(dict)
-    for benchmark in config._benchmarksession.benchmarks:
-        if benchmark.stats.data:
-            medians[benchmark.group][benchmark.params["name"]] = benchmark.stats.median
-    table = Table("hot loop", "size", "numpy_impl", "torch_impl", "torch / numpy", box=box.SIMPLE_HEAD)
-    for group, median in medians.items():
-        if len(median) == len(TWINS):
-            loop, size = group.rsplit(" ", 1)
-            times = (f"{median[name] * 1e6:,.0f} µs" for name in TWINS)
-            table.add_row(loop, size, *times, f"{median['torch_impl'] / median['numpy_impl']:.2f}")
+    """The median times, and each rival's over NumPy's; the fastest rival is marked."""
+    table = Table("hot loop", "size", "numpy", "rival", "its time", "rival / numpy", box=box.SIMPLE_HEAD)
+    for column in (2, 4, 5):
+        table.columns[column].justify = "right"
+    for (loop, size), medians in config.stash[RACES].items():
+        numpy, *rivals = medians.items()
+        fastest = min(rivals, key=lambda rival: rival[1])
+        for rival in rivals:
+            first = (loop, size, shown(numpy[1])) if rival is rivals[0] else ("", "", "")
+            table.add_row(
+                *first, rival[0], shown(rival[1]), f"{rival[1] / numpy[1]:.2f}{' ◄' if rival is fastest else '  '}"
+            )
     if table.row_count:
         Console().print(table)
-        terminalreporter.write_line(report.sentence(report.environment()))
+        terminalreporter.write_line(f"◄ the fastest rival. {report.sentence(report.environment())}")
+
+
+def shown(seconds: float) -> str:
+    return f"{seconds * 1e6:,.0f} µs"

@@ -1,16 +1,15 @@
-"""The sizes that are timed, and the trainers of both twins on the same weights and batches."""
+"""The sizes that are timed, with their cases, weights and batches."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from reference import data
-from reference.cases import SGD, Batch, Case, Classifier, Drawn, Embedding, SkipGram
-from reference.compare import as_grads
-from reference.contract import RowGrad, Trainer
-from reference.run import TWINS, hold, load
+from reference.cases import SGD, Case, Classifier, Drawn, Embedding, SkipGram
+from reference.contract import Params
 
 
 @dataclass(frozen=True)
@@ -29,6 +28,7 @@ SIZES = (
     Size("XS", 4, 3, 10, 5, 10),  # the dialogue's own
     Size("S", 64, 32, 10_000, 64, 64),
     Size("M", 256, 64, 50_000, 128, 128),
+    Size("L", 1024, 128, 1_000_000, 128, 128),
 )
 
 
@@ -40,23 +40,16 @@ def case_of(family: str, size: Size) -> Case:
         "skipgram": (SkipGram(size.V, size.D), (size.B,)),
     }
     model, shape = models[family]
-    return Case(size.name, model, SGD(lr=0.01), Drawn(shape, zipf=True), steps=2, sparse=True, dtype="float32")
+    return Case(size.name, model, SGD(lr=0.01), Drawn(shape, zipf=True), steps=1, sparse=True, dtype="float32")
 
 
-def ready(case: Case) -> tuple[dict[str, Trainer], list[Batch]]:
-    """A trainer of each twin and the batches of a case, after the twins were found to agree on it.
+def drawn(family: str, size: Size) -> tuple[Case, Params, Any]:
+    """The case with its weights, drawn without the gigabytes that digits for every size would take, and a batch."""
+    case, random = case_of(family, size), np.random.default_rng(0)
+    weights = {name: random.random(shape, np.float32) - np.float32(0.5) for name, shape in case.model.shapes.items()}
+    return case, weights, next(data.batches(case))
 
-    In float64, where the comparison is tightest; in float32, where long sums lose digits, to 1e-4 of each tensor's
-    largest entry.
-    """
-    twins = {name: load(name) for name in TWINS}
-    for result in hold(replace(case, dtype="float64", steps=1), twins).values():
-        assert result.verdict == "agree", f"not timed: {result.reason}{result.first_divergence}"
-    weights = data.weights(case)
-    trainers, batches = {name: twin.build(case, weights) for name, twin in twins.items()}, list(data.batches(case))
-    (loss, grads), (other_loss, others) = (trainers[name].loss_and_grads(batches[0]) for name in TWINS)
-    np.testing.assert_allclose(loss, other_loss, rtol=1e-4)
-    for name, gradient in as_grads(case, grads, {}).items():
-        pair = [g.values if isinstance(g, RowGrad) else g for g in (gradient, as_grads(case, others, {})[name])]
-        np.testing.assert_allclose(*pair, rtol=0, atol=1e-4 * np.abs(pair[0]).max())
-    return trainers, batches
+
+def assert_near(got: np.ndarray, expected: np.ndarray) -> None:
+    """Equal up to the rounding of long sums in float32: to 1e-4 of the largest entry."""
+    np.testing.assert_allclose(got, expected, rtol=0, atol=1e-4 * np.abs(expected).max())

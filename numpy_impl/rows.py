@@ -78,7 +78,7 @@ def _add_small(ids: ndarray, d: ndarray, num_embeddings: int, source: ndarray) -
 
 def _counts(which: ndarray, source: ndarray, num_rows: int, num_sources: int) -> ndarray:
     """How often each of the rows takes the gradient of each of the sources."""
-    pairs = which * num_sources + source
+    pairs = which * num_sources + source.astype(np.int64, copy=False)  # uint64 would make it float64
     return np.bincount(pairs, minlength=num_rows * num_sources).reshape(num_rows, num_sources)
 
 
