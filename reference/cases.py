@@ -643,7 +643,7 @@ class Case:
             for option in fields(part)
             if option.default is not MISSING and option.name != "lr"
         )
-        more = self.sparse, self.max_norm, self.lr_decay_to, getattr(self.data, "ragged", False)
+        more = self.sparse, self.max_norm, self.lr_decay_to is not None, getattr(self.data, "ragged", False)
         return all(options) and not any(more) and len(getattr(self.model, "hidden_features", "1")) == 1
 
     @property
