@@ -26,6 +26,7 @@ BY_TORCH = {
     "weighted_bag": "nn.EmbeddingBag, with per_sample_weights",
     "flat": "nn.EmbeddingBag, with offsets",
     "fixed_sum": "nn.EmbeddingBag",
+    "mean_bag": "nn.EmbeddingBag",
     "bag_sum": "nn.EmbeddingBag",
     "bag_max": "nn.EmbeddingBag",
     "starts": "nn.EmbeddingBag",
