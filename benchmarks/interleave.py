@@ -6,23 +6,27 @@ from collections.abc import Callable
 from statistics import median
 from time import perf_counter
 
-BURST = 0.02
-"""Seconds that one turn takes at least, so that the clock and the first call weigh nothing."""
+TURN = 0.02
+"""Seconds that one turn takes at least; a contender has the cache to itself for so long."""
 
 
-def interleaved(contenders: dict[str, Callable[[], object]], rounds: int = 9) -> dict[str, float]:
-    """The median seconds of one call of each, taken in turns: whatever slows the machine slows all of them."""
-    calls = {name: 1 + int(BURST / _seconds(call, 3)) for name, call in contenders.items()}
+def interleaved(contenders: dict[str, Callable[[], object]], turns: int = 9) -> dict[str, float]:
+    """The median seconds of one call of each, taken in turns: whatever slows the machine slows all of them.
+
+    The first call of a turn does not count: it brings its data back into the cache.
+    """
     times: dict[str, list[float]] = {name: [] for name in contenders}
-    for _ in range(rounds):
+    for _ in range(turns):
         for name, call in contenders.items():
-            call()  # brings its data back into the cache, and its memory back from the others
-            times[name].append(_seconds(call, calls[name]))
+            _seconds(call)
+            end = perf_counter() + TURN
+            times[name].append(_seconds(call))
+            while perf_counter() < end:
+                times[name].append(_seconds(call))
     return {name: median(found) for name, found in times.items()}
 
 
-def _seconds(call: Callable[[], object], times: int) -> float:
+def _seconds(call: Callable[[], object]) -> float:
     start = perf_counter()
-    for _ in range(times):
-        call()
-    return (perf_counter() - start) / times
+    call()
+    return perf_counter() - start
