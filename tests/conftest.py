@@ -47,8 +47,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         "held",
         [
             pytest.param((case.id, name), id=f"{case.id}-{name}", marks=pytest.mark.xdist_group(case.id))
-            for case in metafunc.config.stash[CASES].values()
-            for name in ([candidate] if candidate else TWINS)
+            # the longest first, so that none is left alone at the end
+            for case in sorted(metafunc.config.stash[CASES].values(), key=lambda case: -case.steps)
+            for name in [candidate or TWINS[0]]  # the twins are held against each other: one result says it of both
             if not wanted or wanted.kwargs["where"](case)
         ],
         indirect=True,
