@@ -565,8 +565,8 @@ class Text:
     source: `pydoc_data.topics` or the path of a UTF-8 file. A classifier gets paragraphs, cut or repeated to `length`
     ids, and their chapter; a skip-gram the pairs within `window`, CBOW the contexts. Of these, as word2vec has it,
     dynamic_window: each centre has a window of its own, drawn from 1 to `window`. subsample: the threshold t, above
-    which frequent words are dropped before there are windows (`reference.text.kept`). Both are drawn anew in each pass. min_count:
-    how often a word must occur to be one (default: 5 times, in a short text once).
+    which frequent words are dropped before there are windows (`reference.text.kept`). Both are drawn anew in each pass.
+    min_count: how often a word must occur to be one (default: 5 times, in a short text once).
     """
 
     source: str

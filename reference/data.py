@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import replace
 from itertools import count, cycle, islice, repeat
-from typing import Any, assert_never
+from typing import assert_never
 
 import numpy as np
 
@@ -222,7 +222,8 @@ def _bags(case: Case, ids: np.ndarray, stream: Stream, step: int) -> BagBatch:
 def _text(case: Case) -> Iterator[Batch]:
     assert isinstance(case.data, Text)
     size, stream = case.data.batch_size, Stream(case.seed, BATCHES)
-    batch = {Classifier: BagBatch, CBOW: _contexts}.get(type(case.model), PairBatch)
+    kinds: dict[type, Callable[..., Batch]] = {Classifier: BagBatch, CBOW: _contexts, SkipGram: PairBatch}
+    batch = kinds[type(case.model)]
     rest: list[np.ndarray] = []
     for parts in _passes(case, stream):
         order = stream.order(len(parts[1]))
