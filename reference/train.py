@@ -28,6 +28,8 @@ from reference.run import TWINS, Runner, close, follow, load, one_line, start
 LR = {"skipgram": 0.1, "cbow": 0.25, "classifier": 0.5}
 """By model; word2vec's own rates, 0.025 and 0.05, are for texts a thousand times as long as Python's manual."""
 
+EPOCHS = {"skipgram": 5, "cbow": 5, "classifier": 10}
+
 SUBSAMPLE, SUBSAMPLED_FROM = 1e-3, 10_000
 """word2vec's threshold, and the length in words from which a text is subsampled: a tiny one would lose its words."""
 
@@ -43,7 +45,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--text", metavar="FILE", default=text.TOPICS, help="a UTF-8 text (default: pydoc_data.topics)")
     add("--implementation", metavar="MODULE|FILE.py", default=TWINS[0], help="who trains (default: %(default)s)")
     add("--out", metavar="FILE", type=Path, help="write the vectors there, in word2vec's text format")
-    add("--epochs", metavar="N", type=count, default=5, help="how often to go through the text (default: %(default)s)")
+    add("--epochs", metavar="N", type=count, help="how often to go through the text (default: 5, classifier 10)")
     add("--dim", metavar="D", type=count, default=50, help="numbers in a vector (default: %(default)s)")
     add("--window", metavar="W", type=count, help="words to each side that are context, at most (default: 5)")
     add("--negatives", metavar="K", type=count, help="negative samples for each pair (default: 5)")
@@ -53,7 +55,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--batch-size", metavar="B", type=count, help=f"examples in a batch (default: {small})")
     add("--min-count", metavar="N", type=count, help="leave rarer words out (default: 5, of short texts 1)")
     add("--seed", metavar="S", type=_whole(0), default=0, help="of all that is drawn (default: %(default)s)")
-    add("--dtype", choices=("float32", "float64"), default="float32", help="(default: %(default)s)")
+    add("--dtype", choices=("float32", "float64"), help="(default: float32; beside a twin float64)")
     add(
         "--verify-every", metavar="N", type=count, help="every N steps, and after the last, compare with the other twin"
     )
@@ -118,7 +120,7 @@ def _train(options: argparse.Namespace) -> int:
             saved = written or "nothing was written, there is no --out"
             report.complain(f"interrupted after step {len(done)} of {case.steps}; {saved}")
             return report.INTERRUPTED
-        last = done[-math.ceil(case.steps / options.epochs) :]
+        last = done[-math.ceil(case.steps / epochs_of(options)) :]
         speed = words_a_step(case) * len(done) / seconds
         print(
             f"{case.family}, {options.implementation}: {len(corpus.words)} words, {case.steps} steps, "
@@ -172,19 +174,28 @@ def case_of(options: argparse.Namespace) -> Case:
             else CBOW(words, options.dim, "mean", objective, "sum")
         )
         case = Case("train", model, SGD(lr=lr), source, sparse=True, lr_decay_to=lr * 1e-4)
-    steps = max(1, round(options.epochs * data.examples(case) / source.batch_size))
-    return replace(case, steps=steps, seed=options.seed, dtype=options.dtype)
+    steps = max(1, round(epochs_of(options) * data.examples(case) / source.batch_size))
+    # in float32 rounding alone can lead to the other side of a ReLU's kink, and from there away from the twin
+    dtype = options.dtype or ("float64" if options.verify_every else "float32")
+    return replace(case, steps=steps, seed=options.seed, dtype=dtype)
+
+
+def epochs_of(options: argparse.Namespace) -> int:
+    """How often to go through the text."""
+    return options.epochs or EPOCHS[options.model]
 
 
 def initial(case: Case) -> Params:
-    """Initial weights: the case's own, but of word2vec's tables, in ±1, those of word2vec: ±1/(2 D), and 0 to predict.
+    """The case's own weights, its tables smaller: as in word2vec ±1/(2 D), and 0 to predict; ±0.3 for a classifier.
 
-    In ±1 the scores of a pair would begin many times too large, and most of the training would go into undoing that.
+    In ±1 they would begin many times too large, and what is drawn would outweigh what is learned.
     """
     weights = data.weights(case)
     if isinstance(case.model, SkipGram | CBOW):
         weights[case.model.given] /= 2 * case.model.embedding_dim
         weights[case.model.output][:] = 0
+    else:
+        weights["embedding.weight"] *= np.array(0.3, case.dtype)
     return weights
 
 
