@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
+from typing import Literal
 
 import numpy as np
 import threadpoolctl
@@ -176,7 +177,7 @@ def case_of(options: argparse.Namespace) -> Case:
         case = Case("train", model, SGD(lr=lr), source, sparse=True, lr_decay_to=lr * 1e-4)
     steps = max(1, round(epochs_of(options) * data.examples(case) / source.batch_size))
     # in float32 rounding alone can lead to the other side of a ReLU's kink, and from there away from the twin
-    dtype = options.dtype or ("float64" if options.verify_every else "float32")
+    dtype: Literal["float32", "float64"] = options.dtype or ("float64" if options.verify_every else "float32")
     return replace(case, steps=steps, seed=options.seed, dtype=dtype)
 
 

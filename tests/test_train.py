@@ -139,11 +139,12 @@ def test_vectors_read_back_to_the_bit(train: Command, tmp_path: Path, monkeypatc
 
 @pytest.mark.third_party
 def test_gensim_loads_the_vectors(train: Command, tmp_path: Path) -> None:
-    models = pytest.importorskip("gensim.models")
+    from gensim.models import KeyedVectors  # noqa: PLC0415
+
     file = tmp_path / "vectors.txt"
     assert train("cbow", *FAST, "--out", file)[0] == 0
     words, vectors = read_back(file)
-    loaded = models.KeyedVectors.load_word2vec_format(str(file))
+    loaded = KeyedVectors.load_word2vec_format(str(file))
     assert loaded.index_to_key == words
     np.testing.assert_array_equal(loaded.vectors, vectors)
 
