@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: verify test check bench clean
+.PHONY: verify test check bench third-parties clean
 
 verify: .venv/run
 	$(BIN)/twingrad verify
@@ -20,6 +20,10 @@ check: .venv/dev
 bench: .venv/dev
 	mkdir -p build
 	$(BIN)/pytest benchmarks --benchmark-json=build/bench.json --benchmark-autosave
+
+third-parties: .venv/dev
+	$(BIN)/pip install --quiet -c constraints.txt -e '.[third-parties]'
+	$(BIN)/pytest -m third_party
 
 clean:
 	rm -rf .venv build

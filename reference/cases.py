@@ -566,6 +566,7 @@ class Text:
     ids, and their chapter; a skip-gram the pairs within `window`, CBOW the contexts. Of these, as word2vec has it,
     dynamic_window: each centre has a window of its own, drawn from 1 to `window`. subsample: the threshold t, above
     which frequent words are dropped before there are windows (`reference.text.kept`). Both are drawn anew in each pass.
+    min_count: how often a word must occur to be one (default: 5 times, in a short text once).
     """
 
     source: str
@@ -574,6 +575,7 @@ class Text:
     window: int = 2
     dynamic_window: bool = False
     subsample: float | None = None
+    min_count: int | None = None
 
 
 Data = Dialogue | Drawn | Text

@@ -17,13 +17,12 @@ import threadpoolctl
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from reference import report, text
+from reference import report, text, train
 from reference.cases import Case
 from reference.catalogue import catalogue
 from reference.contract import BadInput
+from reference.report import AGREE, BAD_INPUT, DISAGREE, INTERRUPTED, NOTHING
 from reference.run import TWINS, Result, hold, load
-
-AGREE, DISAGREE, BAD_INPUT, NOTHING, INTERRUPTED = 0, 1, 2, 5, 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -75,6 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     verify.add_argument("--json", metavar="FILE", type=Path, help="write the results there")
     verify.add_argument("--list", action="store_true", help="print the ids of the cases and stop")
     verify.set_defaults(run=verify_cases)
+    train.add_options(commands.add_parser("train", help="train a model on a text", description=train.train.__doc__))
     return parser
 
 

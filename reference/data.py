@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import replace
 from itertools import count, cycle, islice, repeat
-from typing import Any, assert_never
+from typing import assert_never
 
 import numpy as np
 
@@ -102,7 +102,7 @@ def counts(case: Case) -> np.ndarray:
         case Dialogue():
             return text.read_string(DIALOGUE_CORPUS, min_count=1).counts
         case Text():
-            return text.read(case.data.source).counts
+            return text.read(case.data.source, case.data.min_count).counts
     assert not isinstance(case.model, Linear)
     rank = np.arange(1, case.model.num_embeddings + 1)
     often = 1000 // rank if case.data.zipf else np.full_like(rank, 1000)
@@ -221,24 +221,35 @@ def _bags(case: Case, ids: np.ndarray, stream: Stream, step: int) -> BagBatch:
 
 def _text(case: Case) -> Iterator[Batch]:
     assert isinstance(case.data, Text)
-    data, stream = case.data, Stream(case.seed, BATCHES)
-    corpus = text.read(data.source)
-    passes: Iterator[tuple[Any, Any]]
-    batch: Callable[[Sequence, Sequence], Batch]
+    size, stream = case.data.batch_size, Stream(case.seed, BATCHES)
+    kinds: dict[type, Callable[..., Batch]] = {Classifier: BagBatch, CBOW: _contexts, SkipGram: PairBatch}
+    batch = kinds[type(case.model)]
+    rest: list[np.ndarray] = []
+    for parts in _passes(case, stream):
+        order = stream.order(len(parts[1]))
+        found = [part[order] for part in parts]
+        rest = [np.concatenate(both) for both in zip(rest, found, strict=True)] if rest else found
+        while len(rest[1]) >= size:
+            yield batch(*(part[:size] for part in rest))
+            rest = [part[size:] for part in rest]
+
+
+def examples(case: Case) -> int:
+    """How many examples the first pass over the case's text has; of the other passes, random as they are, about."""
+    return len(next(_passes(case, Stream(case.seed, BATCHES)))[1])
+
+
+def _passes(case: Case, stream: Stream) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """The examples of the text, anew for each pass: what is given and what is to be told, one line an example."""
+    assert isinstance(case.data, Text)
+    data, corpus = case.data, text.read(case.data.source, case.data.min_count)
     match case.model:
         case Classifier():
-            passes, batch = repeat(corpus.bags(data.length)), _stacked(BagBatch)
+            return repeat(corpus.bags(data.length))
         case CBOW():
-            passes, batch = (_by_center(*_pairs(corpus, data, stream)) for _ in repeat(None)), _contexts
+            return (_by_center(*_pairs(corpus, data, stream)) for _ in repeat(None))
         case _:
-            passes, batch = (_pairs(corpus, data, stream)[:2] for _ in repeat(None)), _stacked(PairBatch)
-    examples = ((first[i], second[i]) for first, second in passes for i in stream.order(len(second)))
-    while True:
-        yield batch(*zip(*islice(examples, data.batch_size), strict=True))
-
-
-def _stacked(kind: type[BagBatch | PairBatch]) -> Callable[[Sequence, Sequence], Batch]:
-    return lambda first, second: kind(np.array(first), np.array(second))
+            return (_pairs(corpus, data, stream)[:2] for _ in repeat(None))
 
 
 def _pairs(corpus: text.Corpus, data: Text, stream: Stream) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -258,7 +269,7 @@ def _pairs(corpus: text.Corpus, data: Text, stream: Stream) -> tuple[np.ndarray,
     return centers, contexts, positions
 
 
-def _by_center(centers: np.ndarray, contexts: np.ndarray, positions: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
-    """The pairs of one pass by centre: the contexts of each, and the centres."""
+def _by_center(centers: np.ndarray, contexts: np.ndarray, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The pairs of one pass by centre: the contexts of each, an array in an array, and the centres."""
     _, begin = np.unique(positions, return_index=True)
-    return np.split(contexts, begin[1:]), centers[begin]
+    return np.fromiter(np.split(contexts, begin[1:]), object, len(begin)), centers[begin]

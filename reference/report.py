@@ -23,6 +23,9 @@ from reference.compare import STAGES
 from reference.contract import BadInput
 from reference.run import Result
 
+AGREE, DISAGREE, BAD_INPUT, NOTHING, INTERRUPTED = 0, 1, 2, 5, 130
+"""The exit codes."""
+
 CASE_BY_CASE = 24
 """Up to so many results are shown one by one; of more, one row for each model and dtype."""
 
@@ -162,17 +165,17 @@ def _number(value: float | str) -> float | str:
     return value if isinstance(value, str) or value - value == 0 else str(value)
 
 
-def check_writable(path: Path) -> None:
+def check_writable(path: Path, option: str = "--json") -> None:
     """Raise BadInput now, before the work, if a file cannot be written there afterwards."""
     folder = path.parent
     if path.is_dir():
-        raise BadInput(f"--json {path}: is a folder; the name of a file is needed")
+        raise BadInput(f"{option} {path}: is a folder; the name of a file is needed")
     if path.exists() and not path.is_file():
-        raise BadInput(f"--json {path}: is a device or a pipe; the name of a file is needed")
+        raise BadInput(f"{option} {path}: is a device or a pipe; the name of a file is needed")
     if not folder.is_dir():
-        raise BadInput(f"--json {path}: the folder {folder} does not exist")
+        raise BadInput(f"{option} {path}: the folder {folder} does not exist")
     if not os.access(folder, os.W_OK | os.X_OK) or (path.exists() and not os.access(path, os.W_OK)):
-        raise BadInput(f"--json {path}: cannot be written (permission denied)")
+        raise BadInput(f"{option} {path}: cannot be written (permission denied)")
 
 
 def write_whole(path: Path, content: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -30,7 +30,7 @@ from reference.compare import (
     moved,
     tolerance,
 )
-from reference.contract import BadInput, Implementation, RowGrad, Unsupported
+from reference.contract import BadInput, Implementation, Params, RowGrad, Unsupported
 
 TWINS = ("numpy_impl", "torch_impl")
 """What every implementation is held against. They are looked up by name, as a user's module is."""
@@ -67,7 +67,7 @@ class Result:
 
 
 @dataclass(eq=False)
-class _Runner:
+class Runner:
     """An implementation at work: what it returned in this step, and which rows of its tables ever had a gradient."""
 
     result: Result
@@ -78,7 +78,7 @@ class _Runner:
 
     @property
     def running(self) -> bool:
-        # without step() the parameters stay what they were, and only the first batch can be compared
+        """Whether it goes on: without step() the parameters stay, and only the first batch can be compared."""
         updates = self.result.steps == 0 or hasattr(self.trainer, "step")
         return self.result.verdict == "agree" and updates
 
@@ -88,7 +88,7 @@ class _Runner:
             function()
         except (Exception, SystemExit) as error:
             self.result.verdict = "error"
-            self.result.reason = f"{what} raised {_one_line(error)}"
+            self.result.reason = f"{what} raised {one_line(error)}"
 
 
 def load(name: str) -> Implementation:
@@ -120,7 +120,7 @@ def load(name: str) -> Implementation:
             missing = f"it needs {error.name}, which is not installed"
         raise BadInput(f"{what}: {missing}") from None
     except (Exception, SystemExit) as error:
-        raise BadInput(f"{what}: importing it raised {_one_line(error)}") from None
+        raise BadInput(f"{what}: importing it raised {one_line(error)}") from None
     if not callable(getattr(module, "build", None)):
         raise BadInput(f"{what}: has no function build(case, weights)")
     return cast(Implementation, module)
@@ -134,7 +134,23 @@ def hold(
     implementations: by name; those named in `against` are the yardsticks. Returns a result for each.
     """
     weights = data.weights(case)
-    runners = [_start(case, name, module, weights) for name, module in implementations.items()]
+    runners = [start(case, name, module, weights) for name, module in implementations.items()]
+    for step in follow(case, runners, weights, against):
+        if step == 1:
+            _refuse_empty(case, [runner for runner in runners if runner.result.implementation in against])
+    for runner in runners:
+        close(runner)
+    return {runner.result.implementation: runner.result for runner in runners}
+
+
+def follow(
+    case: Case, runners: Sequence[Runner], weights: Params, against: Sequence[str] = TWINS, every: int = 1
+) -> Iterator[int]:
+    """Train what has been started with the weights, in step; yields the number of each step that has been done.
+
+    every: in how many steps there is one comparison; there is one after the last step in any case. It ends early where
+    nothing is left to be compared.
+    """
     yardsticks = [runner for runner in runners if runner.result.implementation in against]
     wanted = [runner for runner in runners if runner not in yardsticks] or yardsticks
     for step, batch in enumerate(data.batches(case), start=1):
@@ -142,26 +158,29 @@ def hold(
             break
         for runner in runners:
             _advance(runner, case, batch, step)
-        if step == 1:
-            _refuse_empty(case, yardsticks)
-        for place, runner in enumerate(runners):
-            others = [other for other in yardsticks if other is not runner and other.out]
-            if runner.out and not others:
-                runner.result.verdict, runner.result.reason = "error", f"step {step}: no twin to hold it against"
-            for other in others:
-                if runner not in yardsticks or runners.index(other) > place:
-                    _compare(runner, other, case, step, both=runner in yardsticks)
-                _compare_untouched(runner, other, weights, step)
+        if step % every == 0 or step == case.steps:
+            _hold_all(runners, yardsticks, case, weights, step)
         for runner in runners:
             if runner.result.divergences:
                 runner.result.verdict = "disagree"
-    for runner in runners:
-        _close(runner)
-    return {runner.result.implementation: runner.result for runner in runners}
+        yield step
 
 
-def _start(case: Case, name: str, module: Implementation, weights: Mapping[str, np.ndarray]) -> _Runner:
-    runner = _Runner(Result(case, name))
+def _hold_all(runners: Sequence[Runner], yardsticks: Sequence[Runner], case: Case, weights: Params, step: int) -> None:
+    """Compare what each runner returned with every yardstick but itself."""
+    for place, runner in enumerate(runners):
+        others = [other for other in yardsticks if other is not runner and other.out]
+        if runner.out and not others:
+            runner.result.verdict, runner.result.reason = "error", f"step {step}: no twin to hold it against"
+        for other in others:
+            if runner not in yardsticks or runners.index(other) > place:
+                _compare(runner, other, case, step, both=runner in yardsticks)
+            _compare_untouched(runner, other, weights, step)
+
+
+def start(case: Case, name: str, module: Implementation, weights: Params) -> Runner:
+    """Build a trainer with its own copy of the weights; where it cannot be, the result says why."""
+    runner = Runner(Result(case, name))
     runner.touched = {table: np.zeros(case.model.shapes[table][0], bool) for table in case.model.tables}
     result = runner.result
     try:
@@ -169,7 +188,7 @@ def _start(case: Case, name: str, module: Implementation, weights: Mapping[str, 
     except Unsupported as unsupported:
         result.verdict, result.reason = "unsupported", str(unsupported) or "no reason given"
     except (Exception, SystemExit) as error:
-        result.verdict, result.reason = "error", f"build raised {_one_line(error)}"
+        result.verdict, result.reason = "error", f"build raised {one_line(error)}"
     else:
         if not hasattr(runner.trainer, "loss_and_grads"):
             kind = type(runner.trainer).__name__
@@ -177,7 +196,7 @@ def _start(case: Case, name: str, module: Implementation, weights: Mapping[str, 
     return runner
 
 
-def _advance(runner: _Runner, case: Case, batch: Batch, step: int) -> None:
+def _advance(runner: Runner, case: Case, batch: Batch, step: int) -> None:
     """One step of one trainer; what it returns, in the one form of the comparison, is in `runner.out`."""
     runner.out = {}
     if not runner.running:
@@ -226,7 +245,7 @@ def _copy(value: Any) -> Any:
     return {name: _copy(part) for name, part in value.items()} if isinstance(value, dict) else np.copy(value)
 
 
-def _refuse_empty(case: Case, yardsticks: Sequence[_Runner]) -> None:
+def _refuse_empty(case: Case, yardsticks: Sequence[Runner]) -> None:
     """A gradient that is zero or the same everywhere would let a wrong one pass."""
     for yardstick in yardsticks:
         for name, gradient in yardstick.out.get("grads", {}).items():
@@ -235,7 +254,7 @@ def _refuse_empty(case: Case, yardsticks: Sequence[_Runner]) -> None:
                 raise BadInput(f"case {case.id}: the gradient of {name} is the same everywhere and so proves nothing")
 
 
-def _compare(runner: _Runner, other: _Runner, case: Case, step: int, both: bool) -> None:
+def _compare(runner: Runner, other: Runner, case: Case, step: int, both: bool) -> None:
     """Hold what the runner returned against the other; of two yardsticks, each against the other at once."""
     for stage in STAGES:
         if stage not in runner.out or stage not in other.out:
@@ -255,7 +274,7 @@ def _compare(runner: _Runner, other: _Runner, case: Case, step: int, both: bool)
                     result.divergences.append(Divergence(step, stage, name, index, its_wanted, its_found, eps))
 
 
-def _compare_untouched(runner: _Runner, other: _Runner, weights: Mapping[str, np.ndarray], step: int) -> None:
+def _compare_untouched(runner: Runner, other: Runner, weights: Params, step: int) -> None:
     """Rows that had no gradient and that the yardstick left bit for bit alone must be left alone bit for bit."""
     for name in runner.touched if "params" in runner.out and "params" in other.out else ():
         if other.touched[name].all():
@@ -269,7 +288,8 @@ def _compare_untouched(runner: _Runner, other: _Runner, weights: Mapping[str, np
                 break
 
 
-def _close(runner: _Runner) -> None:
+def close(runner: Runner) -> None:
+    """Say what was not covered; where nothing was compared, that is an error."""
     result = runner.result
     if result.verdict != "agree":
         return
@@ -282,5 +302,6 @@ def _close(runner: _Runner) -> None:
     result.reason = f"not covered: {', '.join(missing)}" if missing else result.reason
 
 
-def _one_line(error: BaseException) -> str:
+def one_line(error: BaseException) -> str:
+    """An exception's name and message."""
     return " ".join(f"{type(error).__name__}: {error}".split())

@@ -81,17 +81,20 @@ def kept(counts: np.ndarray, threshold: float) -> np.ndarray:
 
 
 @cache
-def read(source: str) -> Corpus:
-    """A corpus from `pydoc_data.topics` or from a UTF-8 file.
+def read(source: str, min_count: int | None = None) -> Corpus:
+    """A corpus from `pydoc_data.topics` or from a UTF-8 file, of the words that occur min_count times.
+
+    min_count: 5 unless given, and 1 for a file of fewer than 1000 words.
 
     Raises:
         BadInput: the file is missing, empty, binary, not UTF-8, or has fewer than two different words.
     """
     if source == TOPICS:
         chapters = sorted(topics.values(), key=lambda body: len(_WORD.findall(body)), reverse=True)[:CHAPTERS]
-        return _corpus([_paragraphs(body) for body in chapters], TOPICS, min_count=5)
+        return _corpus([_paragraphs(body) for body in chapters], TOPICS, min_count or 5)
     content = _decoded(Path(source))
-    return read_string(content, min_count=5 if len(_WORD.findall(content)) >= 1000 else 1, name=source)
+    often = 5 if len(_WORD.findall(content)) >= 1000 else 1
+    return read_string(content, min_count or often, name=source)
 
 
 def read_string(content: str, min_count: int, name: str = "the text") -> Corpus:
