@@ -64,6 +64,26 @@ def _spread(case: Case, *optimizers: Optimizer) -> list[Case]:
     return found
 
 
+OPTIMIZERS = (
+    SGD(lr=0.1),
+    SGD(lr=0.1, momentum=0.9),
+    Adagrad(lr=0.1),
+    RMSprop(lr=0.01),
+    Adam(lr=0.01),
+    AdamW(lr=0.01),
+    SparseAdam(lr=0.01),
+)
+"""One of each, to be brought together with every option of the models."""
+
+
+def _refused(row: Row, all_rows: bool) -> bool:
+    """The row's optimizer does not take the row's gradients. all_rows: asked for rows, every parameter has them."""
+    optimizer, sparse = row.get("optimizer"), row.get("sparse")
+    if isinstance(optimizer, SparseAdam):
+        return sparse is False or not all_rows
+    return bool(sparse) and isinstance(optimizer, Adam | RMSprop)
+
+
 def _layers() -> list[Case]:
     cases = [
         # V, D, shape of the ids: the dialogue's own, ones, primes, many duplicates, wider than a vector register
@@ -84,6 +104,7 @@ def _classifiers() -> list[Case]:
     dialogue = Case("dialogue", Classifier(10, 5, (10,), 2), SGD(lr=0.01), Dialogue(), steps=10)
     cases = [
         Case("one", Classifier(2, 1, (3,), 2), SGD(), Drawn((2, 1)), seed=4),
+        Case("ones", Classifier(2, 1, (1,), 2, activation="tanh"), SGD(), Drawn((1, 1))),
         Case("primes", Classifier(101, 13, (7,), 5), SGD(), Drawn((11, 3), used=97), steps=5),
         Case("duplicates", Classifier(4, 6, (8,), 3), SGD(), Drawn((5, 20)), steps=5),
         Case("zipf", Classifier(1009, 33, (17,), 4), SGD(), Drawn((16, 12), zipf=True), steps=5),
@@ -105,7 +126,7 @@ def _bags() -> list[Case]:
         "ids_dtype": ("int64", "int32"),
         "sparse": (False, True),
         "dtype": ("float64", "float32"),
-        "optimizer": (SGD(lr=0.1), Adam(lr=0.01)),
+        "optimizer": OPTIMIZERS,
     }
 
     def possible(row: Row) -> bool:
@@ -113,7 +134,8 @@ def _bags() -> list[Case]:
             (row.get("weighted") and row.get("mode") in ("mean", "max"))
             or (row.get("include_last_offset") and row.get("ragged") is False)
             or (row.get("norm_type") == 1 and "max_norm" in row and row["max_norm"] is None)
-            or (row.get("sparse") and (row.get("mode") == "max" or isinstance(row.get("optimizer"), Adam)))
+            or (row.get("sparse") and row.get("mode") == "max")
+            or _refused(row, all_rows=True)
         )
 
     found = []
@@ -160,13 +182,14 @@ def _classifier_options() -> list[Case]:
         ),
         "sparse": (False, True),
         "dtype": ("float64", "float32"),
-        "optimizer": (SGD(lr=0.1), Adam(lr=0.01)),
+        "optimizer": OPTIMIZERS,
     }
 
     def possible(row: Row) -> bool:
         return not (
-            (row.get("sparse") and (row.get("mode") == "max" or isinstance(row.get("optimizer"), Adam)))
+            (row.get("sparse") and row.get("mode") == "max")
             or (row.get("hidden_features") == () and row.get("dropout"))
+            or _refused(row, all_rows=False)
         )
 
     found = []
@@ -301,14 +324,11 @@ def _word2vec() -> list[Case]:
         "reduction": ("mean", "sum"),
         "sparse": (False, True),
         "dtype": ("float64", "float32"),
-        "optimizer": (SGD(lr=0.1), Adam(lr=0.01), SparseAdam(lr=0.01)),
+        "optimizer": OPTIMIZERS,
     }
 
     def possible(row: Row) -> bool:
-        sparse, optimizer = row.get("sparse"), row.get("optimizer")
-        if isinstance(optimizer, SparseAdam):
-            return sparse is not False and not isinstance(row.get("objective"), Softmax)
-        return not (sparse and isinstance(optimizer, Adam))
+        return not _refused(row, all_rows=not isinstance(row.get("objective"), Softmax))
 
     found = []
     for i, row in enumerate(pairwise(options, possible)):
