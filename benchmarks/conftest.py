@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 
 import pytest
@@ -10,7 +11,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.interleave import interleaved
+from benchmarks.interleave import FLOOR, interleaved
 from reference import report
 from reference.run import TWINS, load
 
@@ -29,19 +30,23 @@ def pytest_benchmark_update_machine_info(config: pytest.Config, machine_info: di
     machine_info["twingrad"] = report.environment()
 
 
-@pytest.fixture
+@pytest.fixture(params=["numpy", "torch"])
 def race(benchmark, request: pytest.FixtureRequest):
-    """A function that times `numpy` against its rivals in turns, for the table of ratios, and then by itself.
+    """A function that times `numpy` against its rivals in turns, for the table of ratios, and then one by itself.
 
-    Time by itself is what pytest-benchmark saves and compares from run to run; the medians of the race go with it.
+    Time by itself is what pytest-benchmark saves and compares from run to run: NumPy's, and that of the fastest PyTorch
+    form in the same group. The medians of the race go with it.
     """
 
     def run(loop: str, size: str, numpy: Callable[[], object], rivals: dict[str, Callable[[], object]]) -> None:
-        medians = interleaved({"numpy": numpy} | rivals)
-        request.config.stash[RACES][loop, size] = medians
-        benchmark.group = loop
-        benchmark.extra_info["medians"] = medians
-        benchmark(numpy)
+        races = request.config.stash[RACES]
+        if (loop, size) not in races:
+            races[loop, size] = interleaved({"numpy": numpy} | rivals)
+        medians = races[loop, size]
+        fastest = min((name for name in rivals if name != FLOOR), key=medians.__getitem__)
+        benchmark.group = f"{loop} {size}"
+        benchmark.extra_info.update(medians=medians, timed="numpy" if request.param == "numpy" else fastest)
+        benchmark(numpy if request.param == "numpy" else rivals[fastest])
 
     return run
 
@@ -54,14 +59,14 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         table.columns[column].justify = "right"
     for (loop, size), medians in config.stash[RACES].items():
         numpy, *rivals = medians.items()
-        fastest = min(rivals, key=lambda rival: rival[1])
+        fastest = min((rival for rival in rivals if rival[0] != FLOOR), key=lambda rival: rival[1])
         for rival in rivals:
             first = (loop, size, shown(numpy[1])) if rival is rivals[0] else ("", "", "")
             table.add_row(
                 *first, rival[0], shown(rival[1]), f"{rival[1] / numpy[1]:.2f}{' ◄' if rival is fastest else '  '}"
             )
     if table.row_count:
-        Console().print(table)
+        Console(width=None if sys.stdout.isatty() else 100).print(table)
         terminalreporter.write_line(f"◄ the fastest rival. {report.sentence(report.environment())}")
 
 

@@ -9,6 +9,9 @@ from time import perf_counter
 TURN = 0.02
 """Seconds that one turn takes at least; a contender has the cache to itself for so long."""
 
+FLOOR = "its three products"
+"""No rival, but what neither side can do without."""
+
 
 def interleaved(contenders: dict[str, Callable[[], object]], turns: int = 9) -> dict[str, float]:
     """The median seconds of one call of each, taken in turns: whatever slows the machine slows all of them.
