@@ -104,7 +104,7 @@ def _classifiers() -> list[Case]:
     dialogue = Case("dialogue", Classifier(10, 5, (10,), 2), SGD(lr=0.01), Dialogue(), steps=10)
     cases = [
         Case("one", Classifier(2, 1, (3,), 2), SGD(), Drawn((2, 1)), seed=4),
-        Case("ones", Classifier(2, 1, (1,), 2, activation="tanh"), SGD(), Drawn((1, 1))),
+        Case("size-1", Classifier(2, 1, (1,), 2, activation="tanh"), SGD(), Drawn((1, 1))),
         Case("primes", Classifier(101, 13, (7,), 5), SGD(), Drawn((11, 3), used=97), steps=5),
         Case("duplicates", Classifier(4, 6, (8,), 3), SGD(), Drawn((5, 20)), steps=5),
         Case("zipf", Classifier(1009, 33, (17,), 4), SGD(), Drawn((16, 12), zipf=True), steps=5),
