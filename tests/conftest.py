@@ -8,18 +8,11 @@ import os
 import pytest
 import threadpoolctl
 
-from reference import text
 from reference.catalogue import catalogue
 from reference.contract import BadInput
 from reference.run import TWINS, Result, hold, load
 
 NOTHING_COVERED = 5
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    group = parser.getgroup("twingrad")
-    group.addoption("--candidate", metavar="MODULE|FILE.py", help="hold this implementation against both twins")
-    group.addoption("--text", metavar="FILE", default=text.TOPICS, help="a UTF-8 text for the text cases")
 
 
 def pytest_configure(config: pytest.Config) -> None:
