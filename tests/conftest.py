@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
 
 import pytest
 import threadpoolctl
@@ -75,5 +74,5 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """A candidate that covers no case has not passed."""
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
-    if session.config.getoption("--candidate") and exitstatus == 0 and "PYTEST_XDIST_WORKER" not in os.environ:
+    if session.config.getoption("--candidate") and exitstatus == 0 and not hasattr(session.config, "workerinput"):
         session.exitstatus = 0 if reporter.stats.get("passed") else NOTHING_COVERED
