@@ -101,12 +101,12 @@ def _layers() -> list[Case]:
 
 
 def _classifiers() -> list[Case]:
-    dialogue = Case("dialogue", Classifier(10, 5, (10,), 2), SGD(lr=0.01), Dialogue(), steps=10)
+    dialogue = Case("dialogue", Classifier(10, 5, (10,), 2), SGD(lr=0.01), Dialogue(), steps=5)
     cases = [
         Case("one", Classifier(2, 1, (3,), 2), SGD(), Drawn((2, 1)), seed=4),
         Case("size-1", Classifier(2, 1, (1,), 2, activation="tanh"), SGD(), Drawn((1, 1))),
         Case("primes", Classifier(101, 13, (7,), 5), SGD(), Drawn((11, 3), used=97), steps=5),
-        Case("duplicates", Classifier(4, 6, (8,), 3), SGD(), Drawn((5, 20)), steps=5),
+        Case("duplicates", Classifier(4, 5, (6,), 3), SGD(), Drawn((4, 10))),
         Case("zipf", Classifier(1009, 33, (17,), 4), SGD(), Drawn((16, 12), zipf=True), steps=5),
     ]
     found = _spread(dialogue, SGD(lr=0.01), Adam(lr=0.01))
@@ -147,7 +147,7 @@ def _bags() -> list[Case]:
     lookups = [
         # sources: pytorch#26302, #3506 and, above 768 ids, #28716; a batch of padding alone is in tests/test_nasty.py
         Case("padding", Embedding(10, 5, padding_idx=2), SGD(), Drawn((4, 3))),
-        Case("padding-900", Embedding(40, 3, padding_idx=7), SGD(), Drawn((900,))),
+        Case("padding-900", Embedding(7, 2, padding_idx=3), SGD(), Drawn((900,))),
         Case("max-norm", Embedding(10, 5, max_norm=1.0), SGD(), Drawn((4, 3))),  # pytorch#26596, #28959
         Case("max-norm-1", Embedding(10, 5, max_norm=1.5, norm_type=1.0), SGD(), Drawn((4, 3))),
         # wider than 768 rows and columns, odd sizes
@@ -166,7 +166,7 @@ def _classifier_options() -> list[Case]:
         "mode": ("mean", "sum", "max"),
         "padding_idx": (None, 3),
         "ragged": (False, True),
-        "hidden_features": ((7,), (6, 5), ()),
+        "hidden_features": ((5,), (4, 3), ()),
         "activation": ("relu", "tanh", "sigmoid", "gelu", "gelu_tanh"),
         "dropout": (0.0, 0.3),
         "loss": (
@@ -195,9 +195,9 @@ def _classifier_options() -> list[Case]:
     found = []
     for i, row in enumerate(pairwise(options, possible)):
         kept = ("mode", "padding_idx", "hidden_features", "activation", "dropout", "loss")
-        model = Classifier(17, 6, num_classes=3, **{name: row[name] for name in kept})
+        model = Classifier(11, 3, num_classes=3, **{name: row[name] for name in kept})
         run = {name: row[name] for name in ("sparse", "dtype", "optimizer")}
-        found.append(Case(f"pair{i}", model, data=Drawn((9, 4), used=15, ragged=row["ragged"]), **run))
+        found.append(Case(f"pair{i}", model, data=Drawn((5, 3), used=9, ragged=row["ragged"]), seed=1, **run))
     return found
 
 
@@ -209,10 +209,10 @@ def _skipgrams() -> list[Case]:
         Case("pairs", SkipGram(words, 3), SGD(), Drawn((6,)), steps=5),
         Case("one", SkipGram(2, 1), SGD(), Drawn((1,))),
         Case("primes", SkipGram(101, 13), SGD(), Drawn((17,), used=97), steps=5),
-        Case("sum", SkipGram(23, 8, reduction="sum"), SGD(), Drawn((12,)), steps=5),
+        Case("sum", SkipGram(11, 4, reduction="sum"), SGD(), Drawn((6,))),
         Case("zipf", SkipGram(1009, 33), SGD(), Drawn((32,), zipf=True), steps=5),
         # probabilities far under eps; with this seed no target's is so near to 1 that rounding alone is left of p - 1
-        Case("saturated", SkipGram(13, 8), SGD(), Drawn((9,)), gain=4, seed=5),
+        Case("saturated", SkipGram(9, 6), SGD(), Drawn((5,)), gain=4, seed=5),
     ]
     return [
         replace(whole, sparse=True),
@@ -334,26 +334,26 @@ def _word2vec() -> list[Case]:
     for i, row in enumerate(pairwise(options, possible)):
         mode, run = row["mode"], {name: row[name] for name in ("sparse", "dtype", "optimizer")}
         if mode is None:
-            skipgram = SkipGram(23, 8, row["objective"], row["reduction"])
-            found.append(Case(f"pair{i}", skipgram, data=Drawn((11,), zipf=True), steps=5, **run))
+            skipgram = SkipGram(11, 4, row["objective"], row["reduction"])
+            found.append(Case(f"pair{i}", skipgram, data=Drawn((7,), zipf=True), **run))
         else:
-            cbow = CBOW(23, 8, mode, row["objective"], row["reduction"])
-            found.append(Case(f"pair{i}", cbow, data=Drawn((11, 5), zipf=True), steps=5, **run))
+            cbow = CBOW(11, 4, mode, row["objective"], row["reduction"])
+            found.append(Case(f"pair{i}", cbow, data=Drawn((6, 5), zipf=True), **run))
     tree = HierarchicalSoftmax()
     both: tuple[tuple[str, Objective], ...] = (("negatives", NegativeSampling()), ("tree", tree))
     cases = [
         # nasty case 18: accidental hits and negatives that occur twice, certain with 3 words and 7 negatives, where
         # numpy-ml's NCELoss returns what is not the derivative of its loss; pytorch-sgns#9, pytorch/text#1228
-        *(Case(f"hits-{of}", SkipGram(3, 4, NegativeSampling(7, of)), SGD(), Drawn((9,))) for of in hits),
-        *(Case(f"hits-{of}", CBOW(3, 4, "mean", NegativeSampling(7, of)), SGD(), Drawn((5, 4))) for of in hits),
+        *(Case(f"hits-{of}", SkipGram(3, 4, NegativeSampling(7, of)), SGD(), Drawn((5,))) for of in hits),
+        *(Case(f"hits-{of}", CBOW(3, 4, "mean", NegativeSampling(7, of)), SGD(), Drawn((4, 4))) for of in hits),
         # nasty case 8: contexts of 1 to 9 words, many of them twice; who does not divide the gradient as the mean is
         # divided is found here: fastText#910, gensim#697, gensim#1873, arXiv 2012.15332
-        Case("lengths", CBOW(4, 6), SGD(), Drawn((7, 9)), steps=5),
-        Case("lengths-negatives", CBOW(5, 6, "mean", NegativeSampling()), SGD(), Drawn((7, 9)), steps=5),
+        Case("lengths", CBOW(4, 5), SGD(), Drawn((5, 9))),
+        Case("lengths-negatives", CBOW(5, 4, "mean", NegativeSampling()), SGD(), Drawn((5, 9))),
         # nasty cases 17 and 19: scores of 30 and more, where log(1 - sigmoid(x)) is -inf in float32; gensim#2725 skips
         # them, fastText#370 lost a sign
-        Case("saturated-negatives", SkipGram(13, 8, NegativeSampling()), SGD(), Drawn((9,)), gain=4, seed=4),
-        Case("saturated-tree", SkipGram(13, 8, tree), SGD(), Drawn((9,), zipf=True), gain=4, seed=4),
+        Case("saturated-negatives", SkipGram(9, 6, NegativeSampling()), SGD(), Drawn((5,)), gain=4, seed=9),
+        Case("saturated-tree", SkipGram(9, 6, tree), SGD(), Drawn((5,), zipf=True), gain=4),
         # the smallest trees: one inner node, and two
         Case("two-words-tree", SkipGram(2, 3, tree), SGD(), Drawn((3,))),
         Case("three-words-tree", SkipGram(3, 5, tree), SGD(), Drawn((4,))),
@@ -367,7 +367,7 @@ def _word2vec() -> list[Case]:
         *(Case(f"zipf-{name}", SkipGram(1009, 33, of), SGD(), Drawn((32,), zipf=True)) for name, of in both),
     ]
     # one case under every optimizer: AdamW's weight decay falls with the learning rate
-    decay = Case("decay", SkipGram(23, 8, NegativeSampling()), SGD(), Drawn((11,)), steps=10, lr_decay_to=1e-4)
+    decay = Case("decay", SkipGram(7, 3, NegativeSampling()), SGD(), Drawn((5,)), steps=5, lr_decay_to=1e-4)
     found += _each(decay, *(kind(lr=0.1) for kind in OPTIONS))
     return found + [case for base in cases for case in _spread(base)]
 

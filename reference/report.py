@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from reference.compare import STAGES
+from reference.compare import STAGES, TOLERANCE, Stage, kind_of
 from reference.contract import BadInput
 from reference.run import Result
 
@@ -70,22 +70,15 @@ def sentence(env: dict[str, Any]) -> str:
     return f"Python {env['python']}, {versions}; {env['cpu']}; {blas}; threads: {env['threads']}"
 
 
-def show(results: Sequence[Result], against: Sequence[str], console: Console) -> None:
+def show(results: Sequence[Result], console: Console) -> None:
     """Print the table, then every disagreement, error and gap in a sentence of its own."""
-    held = list(dict.fromkeys(result.implementation for result in results))
-    beside = "each other" if held == list(against) else " and ".join(against)
+    names = list(dict.fromkeys(result.implementation for result in results))
     one_by_one = len(results) <= CASE_BY_CASE
-    table = Table(
-        title=Text(f"{' and '.join(held)} held against {beside}"),
-        title_justify="left",
-        box=box.SIMPLE_HEAD,
-        padding=(0, 1, 0, 0),
-    )
+    title = Text(f"{' / '.join(names)}: the largest error, in eps of the largest entry of its row")
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.add_column("case" if one_by_one else "model", no_wrap=True)
-    for column in (*([] if one_by_one else ["dtype", "cases"]), "steps"):
+    for column in (*([] if one_by_one else ["dtype", "cases"]), "steps", *STAGES):
         table.add_column(column, justify="right")
-    for stage in STAGES:
-        table.add_column(f"{stage}\neps", justify="right")
     table.add_column("verdict")
     groups: dict[tuple[str, ...], list[Result]] = {}
     for result in results:
@@ -93,20 +86,49 @@ def show(results: Sequence[Result], against: Sequence[str], console: Console) ->
         groups.setdefault(key, []).append(result)
     for key, members in groups.items():
         cases = {result.case.id: result.steps for result in members}
-        worst = [max((e for r in members if (e := r.worst_of(stage)) is not None), default=None) for stage in STAGES]
-        cells = ["–" if eps is None else f"{eps:.3g}" for eps in worst]
+        own = [[result for result in members if result.implementation == name] for name in names]
+        cells = [" / ".join(_worst(of, stage) for of in own) for stage in STAGES]
         count = [] if one_by_one else [str(len(cases))]
         table.add_row(*key, *count, str(sum(cases.values())), *cells, _verdicts(members))
     console.print(table)
+    if not one_by_one:
+        console.print(_tolerances(results))
     for result in results:
         if result.verdict in ("disagree", "error"):
             what = result.first_divergence or result.reason
             line = Text.assemble((result.verdict, "red"), f" {result.case.id}, {result.implementation}: {what}")
             console.print(line, soft_wrap=True)
+    for against, number in Counter(r.against for r in results if r.worst).items():
+        console.print(Text(f"{number} of {len(results)} held against {against}"), soft_wrap=True)
     gaps = Counter(r.reason for r in results if r.verdict in ("agree", "unsupported") and r.reason)
     for reason, number in gaps.items():
         console.print(Text(f"{number} of {len(results)}: {reason}"), soft_wrap=True)
     console.print(Text(summary_line(results)))
+
+
+def _tolerances(results: Sequence[Result]) -> Table:
+    """The table of tolerances, with the worst error that was met of what it allows in the first step."""
+    table = Table(
+        title=Text("the largest error over √step, of what is allowed"), title_justify="left", box=box.SIMPLE_HEAD
+    )
+    table.add_column("dtype")
+    met: dict[tuple[str, str], float] = {}
+    for result in results:
+        for stage, share in result.share.items():
+            key = result.case.dtype, kind_of(result.case, stage)
+            met[key] = max(share, met.get(key, 0.0))
+    kinds = list(dict.fromkeys(kind for allowed in TOLERANCE.values() for kind in allowed))
+    for kind in kinds:
+        table.add_column(kind, justify="right")
+    for dtype, allowed in TOLERANCE.items():
+        cells = [f"{met[dtype, k] * allowed[k]:.2g} of {allowed[k]:g}" if (dtype, k) in met else "–" for k in kinds]
+        table.add_row(dtype, *cells)
+    return table
+
+
+def _worst(results: Sequence[Result], stage: Stage) -> str:
+    worst = max((eps for result in results if (eps := result.worst_of(stage)) is not None), default=None)
+    return "–" if worst is None else f"{worst:.3g}"
 
 
 def summary(results: Sequence[Result]) -> dict[str, int]:
@@ -142,6 +164,7 @@ def as_json(results: Sequence[Result], env: dict[str, Any]) -> str:
             {
                 "case": result.case.id,
                 "implementation": result.implementation,
+                "against": result.against,
                 "verdict": result.verdict,
                 "worst_eps": None if worst is None else _number(worst),
                 "first_divergence": first

@@ -13,7 +13,7 @@ from typing import Any, Literal, cast
 
 import numpy as np
 
-from reference import data
+from reference import data, definition
 from reference.cases import Batch, Case
 from reference.compare import (
     STAGES,
@@ -33,7 +33,10 @@ from reference.compare import (
 from reference.contract import BadInput, Implementation, Params, RowGrad, Unsupported
 
 TWINS = ("numpy_impl", "torch_impl")
-"""What every implementation is held against. They are looked up by name, as a user's module is."""
+"""They are looked up by name, as a user's module is."""
+
+TRUTH = "definition"
+"""What every implementation is held against wherever it can be computed."""
 
 Verdict = Literal["agree", "disagree", "unsupported", "error"]
 
@@ -42,17 +45,20 @@ Verdict = Literal["agree", "disagree", "unsupported", "error"]
 class Result:
     """How one implementation did in one case.
 
-    worst: the largest error in eps by stage and tensor, over all steps. divergences: all that went over the tolerance
+    against: what it was held against. worst: the largest error in eps by stage and tensor, over all steps. share: by
+    stage, the largest part of the tolerance that an error took. divergences: all that went over the tolerance
     in the step in which the first did; the run ends there. steps: how many batches were trained on. reason: why it is
     unsupported or an error, or what was not covered.
     """
 
     case: Case
     implementation: str
+    against: str = ""
     verdict: Verdict = "agree"
     reason: str = ""
     steps: int = 0
     worst: dict[tuple[Stage, str], float] = field(default_factory=dict)
+    share: dict[Stage, float] = field(default_factory=dict)
     divergences: list[Divergence] = field(default_factory=list)
 
     @property
@@ -126,6 +132,20 @@ def load(name: str) -> Implementation:
     return cast(Implementation, module)
 
 
+def judge(case: Case, implementations: Mapping[str, Implementation]) -> dict[str, Result]:
+    """Hold each implementation against the exact values of the case; against the twins where it is too large."""
+    arithmetic = definition.arithmetic_for(case)
+    if arithmetic is None:
+        found = hold(case, {name: load(name) for name in TWINS} | dict(implementations))
+        against = "the twins"
+    else:
+        found = hold(case, {TRUTH: definition} | dict(implementations), against=(TRUTH,))
+        against = arithmetic.name
+    for result in found.values():
+        result.against = against
+    return {name: found[name] for name in implementations}
+
+
 def hold(
     case: Case, implementations: Mapping[str, Implementation], against: Sequence[str] = TWINS
 ) -> dict[str, Result]:
@@ -170,7 +190,7 @@ def _hold_all(runners: Sequence[Runner], yardsticks: Sequence[Runner], case: Cas
     """Compare what each runner returned with every yardstick but itself."""
     for place, runner in enumerate(runners):
         others = [other for other in yardsticks if other is not runner and other.out]
-        if runner.out and not others:
+        if runner.out and not others and yardsticks != [runner]:
             runner.result.verdict, runner.result.reason = "error", f"step {step}: no twin to hold it against"
         for other in others:
             if runner not in yardsticks or runners.index(other) > place:
@@ -270,6 +290,7 @@ def _compare(runner: Runner, other: Runner, case: Case, step: int, both: bool) -
             for held, its_wanted, its_found in pairs:
                 result = held.result
                 result.worst[stage, name] = max(eps, result.worst.get((stage, name), 0.0))
+                result.share[stage] = max(eps / bound, result.share.get(stage, 0.0))
                 if not eps <= bound:
                     result.divergences.append(Divergence(step, stage, name, index, its_wanted, its_found, eps))
 

@@ -8,12 +8,13 @@ from reference.compare import Stage
 from reference.run import Result
 
 
-def assert_agrees(held: Result, stage: Stage, tensors: set[str] | None = None) -> None:
+def assert_agrees(held: list[Result], stage: Stage, tensors: set[str] | None = None) -> None:
     """The stage was compared (a candidate may leave some out), and nothing in it was over the tolerance."""
-    assert held.verdict != "error", held.reason
-    wrong = [d for d in held.divergences if d.stage == stage and (tensors is None or d.tensor in tensors)]
-    assert not wrong, "\n".join(map(str, wrong))
-    compared = {name for at, name in held.worst if at == stage} & (tensors or {name for _, name in held.worst})
-    if not compared:
-        pytest.skip(f"{held.implementation}: {stage} not covered")
-    assert tensors is None or compared == tensors
+    for result in held:
+        assert result.verdict != "error", f"{result.implementation}: {result.reason}"
+        wrong = [d for d in result.divergences if d.stage == stage and (tensors is None or d.tensor in tensors)]
+        assert not wrong, "\n".join(f"{result.implementation}: {divergence}" for divergence in wrong)
+        compared = {name for at, name in result.worst if at == stage} & (tensors or {name for _, name in result.worst})
+        if not compared:
+            pytest.skip(f"{result.implementation}: {stage} not covered")
+        assert tensors is None or compared == tensors

@@ -9,7 +9,7 @@ import threadpoolctl
 
 from reference.catalogue import catalogue
 from reference.contract import BadInput
-from reference.run import TWINS, Result, hold, load
+from reference.run import TWINS, Result, judge, load
 
 NOTHING_COVERED = 5
 
@@ -17,12 +17,12 @@ NOTHING_COVERED = 5
 def pytest_configure(config: pytest.Config) -> None:
     try:
         config.stash[CASES] = {case.id: case for case in catalogue(config.getoption("--text"))}
-        names = dict.fromkeys((*TWINS, config.getoption("--candidate") or TWINS[0]))
+        names = [config.getoption("--candidate")] if config.getoption("--candidate") else TWINS
         implementations = {name: load(name) for name in names}
     except BadInput as bad:
         raise pytest.UsageError(str(bad)) from None
     threadpoolctl.threadpool_limits(1)  # of the libraries that are loaded by now: after the implementations
-    config.stash[RUN] = functools.cache(lambda case: hold(config.stash[CASES][case], implementations))
+    config.stash[RUN] = functools.cache(lambda case: judge(config.stash[CASES][case], implementations))
 
 
 CASES = pytest.StashKey[dict]()
@@ -30,7 +30,7 @@ RUN = pytest.StashKey[object]()
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """A test that takes `held` looks at every case in turn, as the twins (or the candidate) did it."""
+    """A test that takes `held` looks at every case in turn: the results of both twins, or that of the candidate."""
     if "held" not in metafunc.fixturenames:
         return
     candidate = metafunc.config.getoption("--candidate")
@@ -38,10 +38,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     metafunc.parametrize(
         "held",
         [
-            pytest.param((case.id, name), id=f"{case.id}-{name}", marks=pytest.mark.xdist_group(case.id))
+            pytest.param(case.id, id=f"{case.id}-{candidate or 'twins'}", marks=pytest.mark.xdist_group(case.id))
             # the longest first, so that none is left alone at the end
             for case in sorted(metafunc.config.stash[CASES].values(), key=lambda case: -case.steps)
-            for name in [candidate or TWINS[0]]  # the twins are held against each other: one result says it of both
             if not wanted or wanted.kwargs["where"](case)
         ],
         indirect=True,
@@ -57,12 +56,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture
-def held(request: pytest.FixtureRequest) -> Result:
-    case, name = request.param
-    result = request.config.stash[RUN](case)[name]
-    if result.verdict == "unsupported":
-        pytest.skip(f"{name} does not do it: {result.reason}")
-    return result
+def held(request: pytest.FixtureRequest) -> list[Result]:
+    results = list(request.config.stash[RUN](request.param).values())
+    for result in results:
+        if result.verdict == "unsupported":
+            pytest.skip(f"{result.implementation} does not do it: {result.reason}")
+    return results
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

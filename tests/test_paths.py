@@ -3,7 +3,8 @@
 from reference.run import Result
 
 
-def test_whole_path_agrees(held: Result) -> None:
-    assert held.verdict == "agree", f"{held.first_divergence or held.reason}"
-    # an implementation without step() is held to the first batch alone
-    assert held.steps == held.case.steps or held.worst_of("params") is None
+def test_whole_path_agrees(held: list[Result]) -> None:
+    for result in held:
+        assert result.verdict == "agree", f"{result.implementation}: {result.first_divergence or result.reason}"
+        # an implementation without step() is held to the first batch alone
+        assert result.steps == result.case.steps or result.worst_of("params") is None

@@ -7,5 +7,5 @@ from reference.run import Result
 
 
 @pytest.mark.cases(where=lambda case: case.optimizer.state)
-def test_states_agree(held: Result) -> None:
+def test_states_agree(held: list[Result]) -> None:
     assert_agrees(held, "state")

@@ -5,5 +5,5 @@ from agreement import assert_agrees
 from reference.run import Result
 
 
-def test_parameters_agree(held: Result) -> None:
+def test_parameters_agree(held: list[Result]) -> None:
     assert_agrees(held, "params")
