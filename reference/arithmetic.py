@@ -91,7 +91,7 @@ class Batched:
         return float(x.real.flat[0]) if isinstance(x, np.ndarray) else x.real
 
     def erf(self, x: Number) -> Number:
-        """That of x + ih is erf(x) + ih erf'(x), up to h²."""
+        """The error function: at x + ih the value at x and, times ih, the slope there."""
         real = self.real(x)
         if not np.iscomplexobj(x):
             return math.erf(real)

@@ -108,7 +108,7 @@ def mse_loss(m: Arithmetic, outputs: list[Vector], labels: list, loss: cases.MSE
 
 
 def softmax(m: Arithmetic, hidden: Vector, table: list[Vector], batch: Any, n: int) -> Number:
-    """The target's part of -log softmax(table @ hidden)."""
+    """What the target has of the negative log of the softmax of table @ hidden."""
     return -log_softmax(m, [m.dot(hidden, words) for words in table])[batch.targets[n]]
 
 
