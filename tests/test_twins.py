@@ -14,7 +14,6 @@ from torch_impl import optimizers
 ROOT = Path(__file__).parent.parent
 ONLY_BY_HAND = {
     "rows.py": "the gradient of a looked-up row, which is autograd's business",
-    "mistakes.py": "what can be wrong by hand",
 }
 BY_TORCH = {
     # the NumPy name: what PyTorch has for it
