@@ -589,8 +589,9 @@ class Case:
 
     name: what is special about it. sparse: the gradients of `model.tables` are asked for as rows. dtype: of the
     parameters, and so of all that is computed from them. steps: how many batches are trained on. gain: the initial
-    weights are so many times larger than usual, so that a softmax saturates. max_norm: before each update the gradients
-    of the parameters are scaled down to this norm of all of them together, as `torch.nn.utils.clip_grad_norm_` does.
+    weights are so many times larger than usual, so that a softmax saturates. grid: the initial weights are rounded to
+    multiples of it, so that there are exact zeros and ties. max_norm: before each update the gradients of the
+    parameters are scaled down to this norm of all of them together, as `torch.nn.utils.clip_grad_norm_` does.
     lr_decay_to: the learning rate falls linearly, from the optimizer's in the first step to this one after the last, as
     in word2vec; `step()` sees to it.
     """
@@ -606,6 +607,7 @@ class Case:
     gain: float = 1.0
     max_norm: float | None = None
     lr_decay_to: float | None = None
+    grid: float | None = None
 
     def __post_init__(self) -> None:
         if self.max_norm is not None and not 0 < self.max_norm < np.inf:

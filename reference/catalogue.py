@@ -50,6 +50,7 @@ def catalogue(source: str = text.TOPICS) -> list[Case]:
         *_skipgrams(),
         *_optimizers(),
         *_word2vec(),
+        *_telling(),
         *_texts(source),
     ]
 
@@ -370,6 +371,39 @@ def _word2vec() -> list[Case]:
     decay = Case("decay", SkipGram(7, 3, NegativeSampling()), SGD(), Drawn((5,)), steps=5, lr_decay_to=1e-4)
     found += _each(decay, *(kind(lr=0.1) for kind in OPTIONS))
     return found + [case for base in cases for case in _spread(base)]
+
+
+def _telling() -> list[Case]:
+    """The smallest cases that tell the remaining mistakes and variants apart (`twingrad mistakes`)."""
+    sgd = SGD(lr=0.1)
+    bag, relu = EmbeddingBag(7, 4, mode="max"), Classifier(7, 4, (4,), 3)
+    weighted = EmbeddingBag(7, 4, mode="sum", padding_idx=2, weighted=True)
+    pairs = SkipGram(7, 3, NegativeSampling(3))
+    cases = [
+        # equal maxima in several rows of a bag, and hidden units that are exactly 0: nasty cases 12 and 13
+        Case("ties", bag, sgd, Drawn((5, 3)), grid=0.5),
+        Case("zeros", relu, sgd, Drawn((6, 2)), grid=0.5),
+        # a hidden layer as wide as its input does not notice a transposed weight
+        Case("square", replace(relu, activation="sigmoid"), sgd, Drawn((5, 2))),
+        Case("square", Linear(4, 4), sgd, Drawn((5,))),
+        # scores of a thousand and more: exp overflows in float64 too
+        Case("overflow", SkipGram(7, 4), sgd, Drawn((5,)), gain=40, seed=5),
+        # the weights of padding have no gradient
+        Case("weights-of-padding", weighted, sgd, Drawn((4, 3))),
+        # ids with gaps between them
+        Case("by-frequency-gaps", Embedding(9, 3, scale_grad_by_freq=True), sgd, Drawn((2, 3))),
+        # norms so small that what PyTorch adds to them shows, and a norm that need not be clipped
+        Case("small-norms", Embedding(7, 3, max_norm=1e-4), sgd, Drawn((4,)), gain=1e-3),
+        Case("small-norms", pairs, sgd, Drawn((4,)), gain=1e-3, max_norm=1e-4),
+        Case("long-norm", pairs, sgd, Drawn((4,)), max_norm=100),
+    ]
+    decay = Case("decay", Embedding(7, 3), SGD(), Drawn((4,)), steps=4)
+    return [
+        *(replace(case, dtype=dtype) for case in cases for dtype in ("float64", "float32")),
+        # weight decay so strong that its order shows; momentum under a learning rate that falls
+        *_each(decay, AdamW(lr=0.1, weight_decay=0.5)),
+        *_each(replace(decay, lr_decay_to=1e-3), SGD(lr=0.1, momentum=0.9)),
+    ]
 
 
 def _texts(source: str) -> list[Case]:

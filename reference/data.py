@@ -79,7 +79,8 @@ def weights(case: Case) -> Params:
     for name, shape in case.model.shapes.items():
         if name.endswith(".weight"):
             bound = 1.0 if name in TABLES else 1 / math.sqrt(shape[-1])
-        drawn[name] = stream.signed(shape, case.gain * bound).astype(case.dtype)
+        values = stream.signed(shape, case.gain * bound)
+        drawn[name] = (np.round(values / case.grid) * case.grid if case.grid else values).astype(case.dtype)
     return drawn
 
 

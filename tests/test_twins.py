@@ -14,6 +14,7 @@ from torch_impl import optimizers
 ROOT = Path(__file__).parent.parent
 ONLY_BY_HAND = {
     "rows.py": "the gradient of a looked-up row, which is autograd's business",
+    "variants.py": "what other frameworks do differently",
 }
 BY_TORCH = {
     # the NumPy name: what PyTorch has for it

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from numpy_impl.mistakes.planting import mistake
+from numpy_impl.mistakes.planting import Plant, mistake
 from numpy_impl.optimizers import place
+from reference.contract import RowGrad
 
 EVERY = ("SGD.update", "Adagrad.update", "RMSprop.update", "Adam.update", "SparseAdam.update")
 
@@ -294,6 +295,69 @@ def alpha_for_the_new(right: Callable) -> Callable:
     return optioned(lambda o: {"alpha": 1 - o.alpha})(right)
 
 
+# --- duplicates ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Squared(RowGrad):
+    """Rows that remember the sum of the squares of what was summed."""
+
+    squares: np.ndarray
+
+
+def with_squares(right: Callable) -> Callable:
+    def wrong(self, p, g):
+        self.squares = {name: grad.squares for name, grad in g.items() if isinstance(grad, Squared)}
+        right(self, p, g)
+
+    return wrong
+
+
+def clipped_squares(right: Callable) -> Callable:
+    def wrong(grads, max_norm):
+        squared = [grad for grad in grads if isinstance(grad, Squared)]
+        before = [np.linalg.norm(grad.values) for grad in squared]
+        right(grads, max_norm)
+        for grad, norm in zip(squared, before, strict=True):
+            grad.squares[...] *= (np.linalg.norm(grad.values) / norm) ** 2
+
+    return wrong
+
+
+def beginning_with(kind: str, more: Callable) -> Plant:
+    """A plant: the rows of a second moment begin the update with more(options) times the squares that are missing."""
+
+    def plant(right: Callable) -> Callable:
+        def wrong(self, name, param, at, grad):
+            if name in self.squares:
+                self.state[kind][name][at] += more(self.options) * (self.squares[name] - grad * grad)
+            right(self, name, param, at, grad)
+
+        return wrong
+
+    return plant
+
+
+@mistake(
+    "rows_of",
+    "the update in which the gradients of duplicate ids are squared before they are summed",
+    wrong="np.add.at(total, ids, d ** 2)",
+    right="grad = np.zeros_like(param); np.add.at(grad, ids, d); total += grad ** 2",
+    also={
+        "Optimizer.step": with_squares,
+        "clip_grad_norm_": clipped_squares,
+        "Adagrad.update": beginning_with("sum", lambda o: 1),
+        "SparseAdam.update": beginning_with("exp_avg_sq", lambda o: (1 - o.betas[1]) / o.betas[1]),
+    },
+)
+def duplicates_squared_first(right: Callable) -> Callable:
+    def wrong(ids, d, num_embeddings, source=None):
+        grad = right(ids, d, num_embeddings, source)
+        return Squared(grad.rows, grad.values, grad.shape, right(ids, d * d, num_embeddings, source).values)
+
+    return wrong
+
+
 # --- Adam and its kin ------------------------------------------------------------------------------------------------
 
 
@@ -368,20 +432,6 @@ def amsgrad_forgotten(right: Callable) -> Callable:
 )
 def clipping_forgotten(right: Callable) -> Callable:
     return lambda grads, max_norm: None
-
-
-@mistake(
-    "clip_grad_norm_",
-    "the update with gradients that are clipped one tensor at a time",
-    wrong="for grad in grads: grad *= min(max_norm / norm(grad), 1)",
-    right="factor = min(max_norm / total_norm(grads), 1); for grad in grads: grad *= factor",
-)
-def clipped_one_by_one(right: Callable) -> Callable:
-    def wrong(grads, max_norm):
-        for grad in grads:
-            right([grad], max_norm)
-
-    return wrong
 
 
 @mistake(

@@ -9,6 +9,7 @@ import numpy as np
 from numpy_impl.embedding import without_row
 from numpy_impl.embedding_bag import flat
 from numpy_impl.mistakes.planting import mistake
+from numpy_impl.rows import rows_of
 
 
 def sizes(ids, weight, sparse, offsets=None, mode="mean", padding_idx=None, include_last_offset=False):
@@ -152,6 +153,25 @@ def max_to_all(right: Callable) -> Callable:
     def wrong(ids, weight, sparse, offsets=None, mode="mean", *options):
         pooled, backward = right(ids, weight, sparse, offsets, mode, *options)
         return pooled, right(ids, weight, sparse, offsets, "sum", *options)[1] if mode == "max" else backward
+
+    return wrong
+
+
+@mistake(
+    "embedding_bag",
+    "the gradient of a maximum that every equal of it gets whole, the same id twice in a bag among them",
+    wrong="d_vectors = d[:, None] * (vectors == pooled[:, None])",
+    right="d_vectors = d[:, None] * (np.arange(L)[:, None] == vectors.argmax(axis=1)[:, None])",
+)
+def max_to_each_equal(right: Callable) -> Callable:
+    def wrong(ids, weight, sparse, offsets=None, mode="mean", padding_idx=None, include_last_offset=False):
+        pooled, backward = right(ids, weight, sparse, offsets, mode, padding_idx, include_last_offset)
+        if mode != "max":
+            return pooled, backward
+        all_ids, bag, _ = flat(ids, offsets, include_last_offset)
+        all_ids, bag = all_ids[all_ids != padding_idx], bag[all_ids != padding_idx]
+        equal = weight[all_ids] == pooled[bag]
+        return pooled, lambda d: rows_of(all_ids, equal * d[bag], len(weight)).dense()
 
     return wrong
 
