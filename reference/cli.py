@@ -9,7 +9,6 @@ import argparse
 import io
 import sys
 from collections.abc import Sequence
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import NoReturn
 
@@ -17,7 +16,7 @@ import threadpoolctl
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from reference import report, text, train
+from reference import kills, report, text, train
 from reference.cases import Case
 from reference.catalogue import catalogue
 from reference.contract import BadInput
@@ -73,6 +72,11 @@ def _parser() -> argparse.ArgumentParser:
     verify.add_argument("--list", action="store_true", help="print the ids of the cases and stop")
     verify.set_defaults(run=verify_cases)
     train.add_options(commands.add_parser("train", help="train a model on a text", description=train.train.__doc__))
+    kills.add_options(
+        commands.add_parser(
+            "mistakes", help="show which cases catch which known mistake", description=kills.show_kills.__doc__
+        )
+    )
     return parser
 
 
@@ -112,10 +116,8 @@ def select(cases: Sequence[Case], pattern: str | None) -> list[Case]:
     Raises:
         BadInput: there is none.
     """
-    if not pattern:
-        return list(cases)
-    glob = pattern if any(sign in pattern for sign in "*?[") else f"*{pattern}*"
-    chosen = [case for case in cases if fnmatchcase(case.id, glob)]
+    named = {case.id: case for case in cases}
+    chosen = [named[name] for name in kills.matching(named, pattern)]
     if not chosen:
         raise BadInput(f"no case matches {pattern!r}; `twingrad verify --list` names all {len(cases)}")
     return chosen

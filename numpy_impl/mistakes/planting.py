@@ -61,6 +61,11 @@ class Mistake:
     sources: tuple[str, ...]
     plants: Mapping[str, Plant] = field(repr=False)
 
+    @property
+    def subject(self) -> str:
+        """The part of an implementation that it is made in, the name of the file in which it stands."""
+        return next(iter(self.plants.values())).__module__.rpartition(".")[2]
+
     def build(self, case: Case, weights: Params) -> Trainer:
         """The NumPy twin's trainer, wrong in this way."""
         return together(self).build(case, weights)

@@ -1,0 +1,240 @@
+"""`twingrad mistakes`: every known mistake is made in every small case, to see which cases catch it."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import math
+import sys
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any, Protocol
+
+import threadpoolctl
+from rich import box
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from reference import report
+from reference.cases import Case
+from reference.catalogue import catalogue
+from reference.contract import BadInput, Implementation
+from reference.report import AGREE, DISAGREE
+from reference.run import Result, hold, load
+
+RIGHT = "numpy_impl"
+"""The implementation in which the mistakes are made, and which they are held against."""
+
+DTYPES = ("float64", "float32")
+STEPS, PARAMETERS = 5, 5000
+"""Up to so many steps of a case are run, and only cases with at most so many parameters."""
+
+
+class Mistake(Implementation, Protocol):
+    """What is known of a mistake or a variant, an implementation like any other."""
+
+    name: str
+    sentence: str
+    wrong: str
+    right: str
+    sources: tuple[str, ...]
+
+    @property
+    def subject(self) -> str:
+        """The part of an implementation in which it is made."""
+        ...
+
+
+@dataclass
+class Kill:
+    """One mistake and the results in the cases that caught it, by their id. kind: "mistake" or "variant"."""
+
+    mistake: Mistake
+    kind: str
+    caught_by: dict[str, Result] = field(default_factory=dict)
+
+    def number(self, dtype: str, family: str | None = None) -> int:
+        """How many cases of the dtype (and family) catch it."""
+        cases = [result.case for result in self.caught_by.values()]
+        return sum(case.dtype == dtype and family in (None, case.family) for case in cases)
+
+    @property
+    def survives(self) -> list[str]:
+        """The dtypes in which no case catches it."""
+        return [dtype for dtype in DTYPES if not self.number(dtype)]
+
+
+def known() -> dict[str, Kill]:
+    """Every mistake and every variant, caught by nothing yet."""
+    mistakes = importlib.import_module(f"{RIGHT}.mistakes").MISTAKES
+    variants = importlib.import_module(f"{RIGHT}.variants").VARIANTS
+    found = {name: Kill(mistake, "mistake") for name, mistake in mistakes.items()}
+    return found | {name: Kill(variant, "variant") for name, variant in variants.items()}
+
+
+def small(cases: Iterable[Case]) -> list[Case]:
+    """The cases that need no file and have few parameters, each of a few steps."""
+    return [
+        replace(case, steps=min(case.steps, STEPS))
+        for case in cases
+        if not hasattr(case.data, "source") and sum(map(math.prod, case.model.shapes.values())) <= PARAMETERS
+    ]
+
+
+def caught(case: Case, mistakes: Mapping[str, Implementation]) -> dict[str, Result]:
+    """The results of the mistakes that the case catches, each held against the right implementation."""
+    results = hold(case, {RIGHT: load(RIGHT)} | dict(mistakes), against=(RIGHT,))
+    return {name: results[name] for name in mistakes if results[name].verdict in ("disagree", "error")}
+
+
+def where(result: Result) -> dict[str, Any]:
+    """The step and the stage in which a case catches a mistake, and the tensors in which it shows there."""
+    first = result.first_divergence
+    if first is None:
+        return {"step": result.steps, "stage": "error", "tensors": []}
+    tensors = sorted({d.tensor for d in result.divergences if d.stage == first.stage})
+    return {"step": first.step, "stage": first.stage, "tensors": tensors}
+
+
+def matching(names: Iterable[str], pattern: str | None) -> list[str]:
+    """The names that contain the pattern, or match it as a whole where it has a `*`, `?` or `[`."""
+    glob = pattern if pattern and any(sign in pattern for sign in "*?[") else f"*{pattern or ''}*"
+    return [name for name in names if fnmatchcase(name, glob)]
+
+
+# --- the command -----------------------------------------------------------------------------------------------------
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options of `mistakes`."""
+    add = parser.add_argument
+    add("pattern", nargs="?", metavar="PATTERN", help="mistakes whose name contains it, or matches it with * and ?")
+    add("--json", metavar="FILE", type=Path, help="write the whole matrix there")
+    add("--list", action="store_true", help="print the names with what each is, and stop")
+    parser.set_defaults(run=show_kills)
+
+
+def show_kills(options: argparse.Namespace) -> int:
+    """Make every known mistake in every small case, and show which cases catch it; exit 1 where one survives."""
+    every = known()
+    chosen = {name: every[name] for name in matching(every, options.pattern)}
+    if not chosen:
+        raise BadInput(f"no mistake matches {options.pattern!r}; `twingrad mistakes --list` names all {len(every)}")
+    if options.list:
+        print("\n".join(f"{name}: {kill.mistake.sentence}" for name, kill in chosen.items()))
+        return AGREE
+    if options.json:
+        report.check_writable(options.json)
+    cases = small(catalogue())
+    run(cases, chosen)
+    env = report.environment()
+    if options.json:
+        report.write_whole(options.json, as_json(chosen.values(), len(cases), env))
+    show(list(chosen.values()), cases, Console(width=None if sys.stdout.isatty() else 160))
+    print(report.sentence(env))
+    return DISAGREE if any(kill.survives for kill in chosen.values()) else AGREE
+
+
+def run(cases: Sequence[Case], kills: Mapping[str, Kill]) -> None:
+    """Enter every case in the mistakes that it catches."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with (
+        threadpoolctl.threadpool_limits(1),
+        Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress,
+    ):
+        task = progress.add_task("", total=len(cases))
+        for case in cases:
+            progress.update(task, description=case.id)
+            for name, result in caught(case, {name: kill.mistake for name, kill in kills.items()}).items():
+                kills[name].caught_by[case.id] = result
+            progress.advance(task)
+
+
+def show(kills: Sequence[Kill], cases: Sequence[Case], console: Console) -> None:
+    """Print a line for each mistake, then one for each part of an implementation that they are made in."""
+    families = list(dict.fromkeys(case.family for case in cases))
+    console.print(_by_mistake(kills, families, cases))
+    if len(kills) > 1:
+        console.print(_by_subject(kills, families))
+    for kill in kills:
+        if kill.survives:
+            line = f" in {' and '.join(kill.survives)}: no case catches {kill.mistake.sentence}"
+            console.print(Text.assemble((f"{kill.mistake.name} survives", "red"), line), soft_wrap=True)
+    survivors = sum(bool(kill.survives) for kill in kills)
+    counts = Counter(kill.kind for kill in kills)
+    made = " and ".join(f"{number} {kind}{'s' * (number > 1)}" for kind, number in counts.items())
+    outcome = f"{survivors} survive" if survivors else "each is caught in float64 and in float32"
+    console.print(Text(f"{made}, {len(cases)} cases: {outcome}"))
+
+
+def _by_mistake(kills: Sequence[Kill], families: Sequence[str], cases: Sequence[Case]) -> Table:
+    table = _table("mistakes, and how many cases catch each: in float64 / float32")
+    table.add_column("made in")
+    table.add_column("mistake\ncases", no_wrap=True)
+    for family in (*families, None):
+        run = [sum(case.dtype == dtype and family in (None, case.family) for case in cases) for dtype in DTYPES]
+        table.add_column(f"{family or 'all'}\n{run[0]}/{run[1]}", justify="right", no_wrap=True)
+    table.add_column("shows first in", no_wrap=True)
+    subject = ""
+    for kill in kills:
+        name = kill.mistake.subject
+        if subject and name != subject:
+            table.add_section()
+        numbers = [[kill.number(dtype, family) for dtype in DTYPES] for family in (*families, None)]
+        cells = [f"{f64}/{f32}" if f64 + f32 else "–" for f64, f32 in numbers]
+        style = "red" if kill.survives else None
+        table.add_row(name if name != subject else "", kill.mistake.name, *cells, shows_in(kill), style=style)
+        subject = name
+    return table
+
+
+def _by_subject(kills: Sequence[Kill], families: Sequence[str]) -> Table:
+    table = _table("how many mistakes the cases of each model catch")
+    table.add_column("made in")
+    for column in ("mistakes", *families, "caught in both dtypes"):
+        table.add_column(column, justify="right")
+    for subject in dict.fromkeys(kill.mistake.subject for kill in kills):
+        made = [kill for kill in kills if kill.mistake.subject == subject]
+        by = [sum(any(kill.number(dtype, family) for dtype in DTYPES) for kill in made) for family in families]
+        both = sum(not kill.survives for kill in made)
+        table.add_row(subject, *(str(number) if number else "–" for number in (len(made), *by, both)))
+    return table
+
+
+def _table(title: str) -> Table:
+    return Table(title=Text(title), title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+
+
+def shows_in(kill: Kill) -> str:
+    """The stage and the tensor in which most of the cases see the mistake first."""
+    seen = Counter(
+        f"{place['stage']} {tensor}" if tensor != place["stage"] else tensor
+        for place in map(where, kill.caught_by.values())
+        for tensor in place["tensors"] or [place["stage"]]
+    )
+    return seen.most_common(1)[0][0] if seen else ""
+
+
+def as_json(kills: Iterable[Kill], cases: int, env: dict[str, Any]) -> str:
+    """The whole matrix as JSON: one object a mistake, with the cases that catch it."""
+    rows = [
+        {
+            "name": kill.mistake.name,
+            "kind": kill.kind,
+            "sentence": kill.mistake.sentence,
+            "wrong": kill.mistake.wrong,
+            "right": kill.mistake.right,
+            "sources": list(kill.mistake.sources),
+            "caught_by": {case: where(result) for case, result in kill.caught_by.items()},
+            "cases": cases,
+        }
+        for kill in kills
+    ]
+    return json.dumps({"mistakes": rows, "environment": env}, indent=1, allow_nan=False) + "\n"
