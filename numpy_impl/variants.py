@@ -87,7 +87,7 @@ def relu_slope_1_at_0(gradient, d, x):
 
 @variant(
     "relu",
-    "the gradient half of which passes relu where its input is exactly 0, as in jax.numpy.maximum(x, 0)",
+    "the gradient half of which passes relu where its input is exactly 0, as in JAX's maximum(x, 0)",
     wrong="dx = d * ((x > 0) + 0.5 * (x == 0))",
     right="dx = d * (x > 0)",
 )
@@ -408,7 +408,7 @@ def momentum_lazy(right: Callable) -> Callable:
 
 @variant(
     "AdamW.decayed",
-    "the update with weight decay in the gradient, as in Adam, where AdamW is asked for",
+    "the update with weight decay in the gradient, as in torch's Adam, where AdamW is asked for",
     wrong="grad = grad + weight_decay * param",
     right="param *= 1 - lr * weight_decay",
     sources=("https://arxiv.org/abs/1711.05101",),

@@ -379,6 +379,7 @@ def _telling() -> list[Case]:
     bag, relu = EmbeddingBag(7, 4, mode="max"), Classifier(7, 4, (4,), 3)
     weighted = EmbeddingBag(7, 4, mode="sum", padding_idx=2, weighted=True)
     pairs = SkipGram(7, 3, NegativeSampling(3))
+    every = CrossEntropy(weight=(0.5, 2.0, 1.25), ignore_index=1, label_smoothing=0.1)
     cases = [
         # equal maxima in several rows of a bag, and hidden units that are exactly 0: nasty cases 12 and 13
         Case("ties", bag, sgd, Drawn((5, 3)), grid=0.5),
@@ -386,8 +387,13 @@ def _telling() -> list[Case]:
         # a hidden layer as wide as its input does not notice a transposed weight
         Case("square", replace(relu, activation="sigmoid"), sgd, Drawn((5, 2))),
         Case("square", Linear(4, 4), sgd, Drawn((5,))),
+        # every row has a gradient from the first step on
+        Case("square", Linear(4, 4), SGD(lr=0.1, momentum=0.5, dampening=0.1), Drawn((5,))),
         # scores of a thousand and more: exp overflows in float64 too
         Case("overflow", SkipGram(7, 4), sgd, Drawn((5,)), gain=40, seed=5),
+        # the rarer losses and activations, in both dtypes
+        Case("regression", replace(relu, activation="gelu", loss=MSELoss()), sgd, Drawn((5, 2))),
+        Case("every", replace(relu, activation="gelu_tanh", dropout=0.3, loss=every), sgd, Drawn((7, 2))),
         # the weights of padding have no gradient
         Case("weights-of-padding", weighted, sgd, Drawn((4, 3))),
         # ids with gaps between them
@@ -401,7 +407,7 @@ def _telling() -> list[Case]:
     return [
         *(replace(case, dtype=dtype) for case in cases for dtype in ("float64", "float32")),
         # weight decay so strong that its order shows; momentum under a learning rate that falls
-        *_each(decay, AdamW(lr=0.1, weight_decay=0.5)),
+        *_each(decay, AdamW(lr=0.1, weight_decay=0.5), SGD(lr=0.1, momentum=0.9, nesterov=True)),
         *_each(replace(decay, lr_decay_to=1e-3), SGD(lr=0.1, momentum=0.9)),
     ]
 

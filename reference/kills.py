@@ -44,6 +44,7 @@ class Mistake(Implementation, Protocol):
     wrong: str
     right: str
     sources: tuple[str, ...]
+    plants: Mapping[str, Any]
 
     @property
     def subject(self) -> str:
@@ -53,21 +54,22 @@ class Mistake(Implementation, Protocol):
 
 @dataclass
 class Kill:
-    """One mistake and the results in the cases that caught it, by their id. kind: "mistake" or "variant"."""
+    """One mistake and how each case did in which it is made, by the case's id. kind: "mistake" or "variant"."""
 
     mistake: Mistake
     kind: str
-    caught_by: dict[str, Result] = field(default_factory=dict)
+    results: dict[str, Result] = field(default_factory=dict)
 
-    def number(self, dtype: str, family: str | None = None) -> int:
-        """How many cases of the dtype (and family) catch it."""
-        cases = [result.case for result in self.caught_by.values()]
-        return sum(case.dtype == dtype and family in (None, case.family) for case in cases)
+    @property
+    def caught_by(self) -> dict[str, Result]:
+        """The results of the cases that catch it."""
+        return {case: result for case, result in self.results.items() if result.verdict in ("disagree", "error")}
 
     @property
     def survives(self) -> list[str]:
         """The dtypes in which no case catches it."""
-        return [dtype for dtype in DTYPES if not self.number(dtype)]
+        caught = {result.case.dtype for result in self.caught_by.values()}
+        return [dtype for dtype in DTYPES if dtype not in caught]
 
 
 def known() -> dict[str, Kill]:
@@ -87,10 +89,13 @@ def small(cases: Iterable[Case]) -> list[Case]:
     ]
 
 
-def caught(case: Case, mistakes: Mapping[str, Implementation]) -> dict[str, Result]:
-    """The results of the mistakes that the case catches, each held against the right implementation."""
-    results = hold(case, {RIGHT: load(RIGHT)} | dict(mistakes), against=(RIGHT,))
-    return {name: results[name] for name in mistakes if results[name].verdict in ("disagree", "error")}
+def make(case: Case, mistakes: Mapping[str, Mistake]) -> dict[str, Result]:
+    """Make in the case those mistakes that can be made there, and hold each against the right implementation."""
+    functions = {function for mistake in mistakes.values() for function in mistake.plants}
+    called = importlib.import_module(f"{RIGHT}.mistakes").calls(case, functions)
+    made = {name: mistake for name, mistake in mistakes.items() if mistake.plants.keys() & called}
+    results = hold(case, {RIGHT: load(RIGHT)} | made, against=(RIGHT,))
+    return {name: results[name] for name in made}
 
 
 def where(result: Result) -> dict[str, Any]:
@@ -135,14 +140,15 @@ def show_kills(options: argparse.Namespace) -> int:
     run(cases, chosen)
     env = report.environment()
     if options.json:
-        report.write_whole(options.json, as_json(chosen.values(), len(cases), env))
+        report.write_whole(options.json, as_json(chosen.values(), env))
     show(list(chosen.values()), cases, Console(width=None if sys.stdout.isatty() else 160))
     print(report.sentence(env))
     return DISAGREE if any(kill.survives for kill in chosen.values()) else AGREE
 
 
 def run(cases: Sequence[Case], kills: Mapping[str, Kill]) -> None:
-    """Enter every case in the mistakes that it catches."""
+    """Make every mistake in every case, and enter the results."""
+    mistakes = {name: kill.mistake for name, kill in kills.items()}
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with (
@@ -152,15 +158,15 @@ def run(cases: Sequence[Case], kills: Mapping[str, Kill]) -> None:
         task = progress.add_task("", total=len(cases))
         for case in cases:
             progress.update(task, description=case.id)
-            for name, result in caught(case, {name: kill.mistake for name, kill in kills.items()}).items():
-                kills[name].caught_by[case.id] = result
+            for name, result in make(case, mistakes).items():
+                kills[name].results[case.id] = result
             progress.advance(task)
 
 
 def show(kills: Sequence[Kill], cases: Sequence[Case], console: Console) -> None:
     """Print a line for each mistake, then one for each part of an implementation that they are made in."""
     families = list(dict.fromkeys(case.family for case in cases))
-    console.print(_by_mistake(kills, families, cases))
+    console.print(_by_mistake(kills, families))
     if len(kills) > 1:
         console.print(_by_subject(kills, families))
     for kill in kills:
@@ -174,21 +180,21 @@ def show(kills: Sequence[Kill], cases: Sequence[Case], console: Console) -> None
     console.print(Text(f"{made}, {len(cases)} cases: {outcome}"))
 
 
-def _by_mistake(kills: Sequence[Kill], families: Sequence[str], cases: Sequence[Case]) -> Table:
-    table = _table("mistakes, and how many cases catch each: in float64 / float32")
-    table.add_column("made in")
-    table.add_column("mistake\ncases", no_wrap=True)
-    for family in (*families, None):
-        run = [sum(case.dtype == dtype and family in (None, case.family) for case in cases) for dtype in DTYPES]
-        table.add_column(f"{family or 'all'}\n{run[0]}/{run[1]}", justify="right", no_wrap=True)
+def _by_mistake(kills: Sequence[Kill], families: Sequence[str]) -> Table:
+    table = _table("cases that catch each mistake / cases in which it is made")
+    table.add_column("in")
+    table.add_column("mistake", no_wrap=True)
+    for column in (*families, *DTYPES):
+        table.add_column(column, justify="right", no_wrap=True)
     table.add_column("shows first in", no_wrap=True)
     subject = ""
     for kill in kills:
         name = kill.mistake.subject
         if subject and name != subject:
             table.add_section()
-        numbers = [[kill.number(dtype, family) for dtype in DTYPES] for family in (*families, None)]
-        cells = [f"{f64}/{f32}" if f64 + f32 else "–" for f64, f32 in numbers]
+        made = Counter(key for result in kill.results.values() for key in (result.case.family, result.case.dtype))
+        caught = Counter(key for result in kill.caught_by.values() for key in (result.case.family, result.case.dtype))
+        cells = [f"{caught[key]}/{made[key]}" if made[key] else "" for key in (*families, *DTYPES)]
         style = "red" if kill.survives else None
         table.add_row(name if name != subject else "", kill.mistake.name, *cells, shows_in(kill), style=style)
         subject = name
@@ -196,15 +202,16 @@ def _by_mistake(kills: Sequence[Kill], families: Sequence[str], cases: Sequence[
 
 
 def _by_subject(kills: Sequence[Kill], families: Sequence[str]) -> Table:
-    table = _table("how many mistakes the cases of each model catch")
-    table.add_column("made in")
+    table = _table("mistakes that the cases of each model catch")
+    table.add_column("in")
     for column in ("mistakes", *families, "caught in both dtypes"):
         table.add_column(column, justify="right")
     for subject in dict.fromkeys(kill.mistake.subject for kill in kills):
         made = [kill for kill in kills if kill.mistake.subject == subject]
-        by = [sum(any(kill.number(dtype, family) for dtype in DTYPES) for kill in made) for family in families]
+        caught = [{result.case.family for result in kill.caught_by.values()} for kill in made]
+        by = [sum(family in found for found in caught) for family in families]
         both = sum(not kill.survives for kill in made)
-        table.add_row(subject, *(str(number) if number else "–" for number in (len(made), *by, both)))
+        table.add_row(subject, *(str(number) if number else "" for number in (len(made), *by, both)))
     return table
 
 
@@ -222,7 +229,7 @@ def shows_in(kill: Kill) -> str:
     return seen.most_common(1)[0][0] if seen else ""
 
 
-def as_json(kills: Iterable[Kill], cases: int, env: dict[str, Any]) -> str:
+def as_json(kills: Iterable[Kill], env: dict[str, Any]) -> str:
     """The whole matrix as JSON: one object a mistake, with the cases that catch it."""
     rows = [
         {
@@ -233,7 +240,7 @@ def as_json(kills: Iterable[Kill], cases: int, env: dict[str, Any]) -> str:
             "right": kill.mistake.right,
             "sources": list(kill.mistake.sources),
             "caught_by": {case: where(result) for case, result in kill.caught_by.items()},
-            "cases": cases,
+            "cases": len(kill.results),
         }
         for kill in kills
     ]

@@ -15,6 +15,7 @@ import torch
 
 from numpy_impl import functional as by_hand
 from numpy_impl.mistakes import MISTAKES
+from numpy_impl.variants import VARIANTS
 from reference import data
 from reference.cases import SGD, BagBatch, Case, Classifier, CrossEntropy, Drawn, EmbeddingBag, LookupBatch
 from reference.cases import Embedding as EmbeddingModel
@@ -28,24 +29,36 @@ twins = {name: load(name) for name in TWINS}
 
 WHERE = {
     # where each known disagreement stands: case: an id of the catalogue begins so; test: a test's name begins so;
-    # mistake: planted in the NumPy twin; not: why it does not
+    # mistake, variant: planted in the NumPy twin; not: why it does not
     "1 duplicates are summed [gensim#242, HIPS/autograd#136 and #263, pytensor#2242, numpy#16790]": (
         "mistake duplicates-overwritten",
         "case embedding-duplicates",
     ),
     "2 squared before duplicates are summed [Keras 3.15.1 on TensorFlow: Adam, Adagrad, RMSprop]": (
-        "test test_a_wrong_optimizer_is_found",
+        "mistake duplicates-squared-first",
         "case embedding-seldom-adagrad",
     ),
-    "3 scale_grad_by_freq of EmbeddingBag [pytorch#190063, #189720]": ("test test_3_", "case embedding-by-frequency"),
+    "3 scale_grad_by_freq of EmbeddingBag [pytorch#190063, #189720]": (
+        "test test_3_",
+        "mistake frequency-of-another-id",
+        "case embedding-by-frequency",
+    ),
     "4 padding_idx [pytorch#26302, #28716, #3506, #99181, #82486]": (
         "test test_4_",
+        "mistake padding-row-kept",
         "case embedding-padding",
         "case embedding-padding-900",
     ),
-    "5 empty bags, bags of padding alone [pytorch#11739, #21400, #4169]": ("test test_5_",),
-    "6 offsets [pytorch#76885, #106374, #167974, #52851]": ("case embeddingbag-pair", "test test_batch"),
-    "7 a masked mean's divisor [keras#10895, keras-bert#34]": ("case embeddingbag-pair", "test test_5_"),
+    "5 empty bags, bags of padding alone [pytorch#11739, #21400, #4169]": ("test test_5_", "mistake empty-bag-nan"),
+    "6 offsets [pytorch#76885, #106374, #167974, #52851]": (
+        "case embeddingbag-pair",
+        "mistake last-bag-dropped",
+        "test test_batch",
+    ),
+    "7 a masked mean's divisor [keras#10895, keras-bert#34]": (
+        "case embeddingbag-pair",
+        "mistake padding-in-the-divisor",
+    ),
     "8 a mean undivided backward [fastText#910, gensim#697 and #1873, arXiv 2012.15332]": (
         "mistake mean-undivided",
         "case cbow-lengths",
@@ -55,11 +68,14 @@ WHERE = {
         "case embedding-int32",
         "test test_integers_that_the_validator_lets_pass",
     ),
-    "11 max_norm [pytorch#26596, #28959]": ("case embedding-max-norm",),
-    "12 equal maxima [tensorflow#51682]": ("test test_12_",),
-    "13 slopes at 0 [jax#37821]": ("test test_13_",),
-    "14 class weights under the mean [pytorch#107680]": ("test test_14_",),
-    "15 smoothing with ignored labels or weights [pytorch#73205, #69339, #104776]": ("case classifier-pair",),
+    "11 max_norm [pytorch#26596, #28959]": ("case embedding-max-norm", "mistake max-norm-on-a-copy"),
+    "12 equal maxima [tensorflow#51682]": ("test test_12_", "variant max-ties-shared", "case embeddingbag-ties"),
+    "13 slopes at 0 [jax#37821]": ("test test_13_", "variant relu-slope-half-at-0", "case classifier-zeros"),
+    "14 class weights under the mean [pytorch#107680]": ("test test_14_", "variant class-weights-over-n"),
+    "15 smoothing with ignored labels or weights [pytorch#73205, #69339, #104776]": (
+        "case classifier-pair",
+        "mistake ignored-targets-smoothed",
+    ),
     "16 every label ignored [pytorch#70348]": ("test test_16_",),
     "17 log of softmax [any framework's unfused form]": (
         "test test_17_",
@@ -73,10 +89,23 @@ WHERE = {
     "19 a saturated sigmoid [gensim#2725, fastText#370]": (
         "case skipgram-saturated-negatives",
         "mistake log-of-one-minus-sigmoid",
+        "mistake saturated-skipped",
     ),
-    "20 SparseAdam is not Adam [torch.optim.SparseAdam]": ("test test_20_", "case embedding-seldom-sparseadam"),
-    "21 eps of Adam [tensorflow#35102]": ("test test_21_", "case embedding-small-gradients-adam"),
-    "22 initial accumulators [Keras beside torch]": ("test test_21_and_22_", "case embedding-small-gradients-adagrad"),
+    "20 SparseAdam is not Adam [torch.optim.SparseAdam]": (
+        "test test_20_",
+        "variant moments-dense",
+        "case embedding-seldom-sparseadam",
+    ),
+    "21 eps of Adam [tensorflow#35102]": (
+        "test test_21_",
+        "variant eps-before-the-correction",
+        "case embedding-small-gradients-adam",
+    ),
+    "22 initial accumulators [Keras beside torch]": (
+        "test test_21_and_22_",
+        "variant accumulator-begins-at-a-tenth",
+        "case embedding-small-gradients-adagrad",
+    ),
     "23 row gradients with weight decay [pytorch#1285, #25484, #25560, #101370, #18404]": ("test test_23_",),
     "24 torch.compile of the optimizer's step [torch 2.13.0]": (
         "not: the PyTorch twin is eager; a compiled one can be a candidate",
@@ -101,7 +130,12 @@ def test_every_one_stands_somewhere() -> None:
     assert [int(name.split()[0]) for name in WHERE] == list(range(1, 33))
     here = Path(__file__).parent
     tests = re.findall(r"^def (test_\w+)", "\n".join(p.read_text("utf-8") for p in here.glob("*.py")), re.MULTILINE)
-    known = {"case": [case.id for case in catalogue()], "test": tests, "mistake": list(MISTAKES)}
+    known = {
+        "case": [case.id for case in catalogue()],
+        "test": tests,
+        "mistake": list(MISTAKES),
+        "variant": list(VARIANTS),
+    }
     for name, places in WHERE.items():
         for place in places:
             kind, _, what = place.partition(" ")

@@ -14,7 +14,6 @@ import pytest
 import torch
 
 import torch_impl.trainer
-from numpy_impl import optimizers as by_hand
 from reference import cases, data
 from reference.cases import (
     SGD,
@@ -467,57 +466,3 @@ def test_small_gradients_are_near_a_thousandth() -> None:
             gradients = [upstream for batch in data.batches(case) for upstream in np.ravel(batch.upstream)]
             norm = np.linalg.norm(gradients) / math.sqrt(case.steps)  # of a step
             assert 3e-4 < np.median(np.abs(gradients)) * case.max_norm / norm < 3e-3
-
-
-def without_dampening_at_first(self: by_hand.SGD, name: str, param: np.ndarray, at: object, grad: np.ndarray) -> None:
-    """Each row begins with its whole gradient, as each parameter does."""
-    (buf,) = self.state_of(name)
-    grad = np.where(buf[at].any(axis=-1, keepdims=True), 1 - self.options.dampening, 1) * grad
-    buf *= self.options.momentum
-    buf[at] += grad
-    param -= self.lr * buf
-
-
-PLANTED = {
-    # what is done instead, and the case in which it must be found
-    "eps inside the root": (
-        *(by_hand, "root", lambda v, eps, c=1.0: np.sqrt(v / c + eps)),
-        "embedding-small-gradients-adam-eps-clip-dense-f64",
-    ),
-    "eps before the bias correction": (
-        *(by_hand, "root", lambda v, eps, c=1.0: (np.sqrt(v) + eps) / c**0.5),
-        "embedding-small-gradients-adam-eps-clip-dense-f32",
-    ),
-    "eps left out": (
-        *(by_hand, "root", lambda v, eps, c=1.0: np.sqrt(v) / c**0.5 + 1e-8),
-        "embedding-small-gradients-rmsprop-eps-clip-dense-f32",
-    ),
-    "no bias correction": (
-        *(by_hand, "bias_correction", lambda beta, step: 1.0),
-        "embedding-seldom-sparseadam-rows-f64",
-    ),
-    "momentum for the present rows alone": (
-        *(by_hand, "union", lambda before, now: now),
-        "embedding-seldom-sgd-momentum-rows-f64",
-    ),
-    "no dampening in the first step of a row": (
-        *(by_hand.SGD, "update", without_dampening_at_first),
-        "embedding-seldom-sgd-momentum-dampening-rows-f64",
-    ),
-    "decay in the gradient": (by_hand.AdamW, "decayed", by_hand.Adam.decayed, "embedding-options-adamw-dense-f64"),
-    "clipped by the largest norm": (
-        *(by_hand, "total_norm", lambda values: max(map(np.linalg.norm, values))),
-        "classifier-options-adagrad-clip-dense-f64",
-    ),
-}
-
-
-@pytest.mark.parametrize(("where", "what", "wrong", "case"), PLANTED.values(), ids=PLANTED)
-def test_a_wrong_optimizer_is_found(
-    where: object, what: str, wrong: Callable, case: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    chosen = next(other for other in CASES if other.id == case)
-    monkeypatch.setattr(where, what, wrong)
-    held = hold(chosen, IMPLEMENTATIONS)["numpy_impl"]
-    assert held.verdict == "disagree"
-    assert held.first_divergence.stage == "params"

@@ -6,12 +6,13 @@ wrong is compared with each of them, so that the verdict can name the mistake. O
 """
 
 from numpy_impl.mistakes import activations, layers, lookup, losses, objectives, optimizers, pooling
-from numpy_impl.mistakes.planting import MISTAKES, Mistake, together
+from numpy_impl.mistakes.planting import MISTAKES, Mistake, calls, together
 
 __all__ = [
     "MISTAKES",
     "Mistake",
     "activations",
+    "calls",
     "layers",
     "lookup",
     "losses",

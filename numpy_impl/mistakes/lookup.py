@@ -63,7 +63,7 @@ def duplicates_first_kept(right: Callable) -> Callable:
 @mistake(
     "rows_of",
     "the gradient that averages duplicate ids instead of summing them",
-    wrong="table_grad[rows] = sums / counts",
+    wrong="table_grad[rows] = sums / counts[:, None]",
     right="table_grad[rows] = sums",
 )
 def duplicates_averaged(right: Callable) -> Callable:
@@ -91,8 +91,8 @@ def rows_shifted(right: Callable) -> Callable:
 @mistake(
     "rows_of",
     "the gradient without row 0, as if id 0 were padding",
-    wrong="rows = rows[rows > 0]",
-    right="rows = np.unique(ids)",
+    wrong="np.add.at(table_grad, ids[ids > 0], d[ids > 0])",
+    right="np.add.at(table_grad, ids, d)",
 )
 def row_0_dropped(right: Callable) -> Callable:
     def wrong(ids, d, num_embeddings, source=None):

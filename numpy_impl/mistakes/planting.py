@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import FunctionType
@@ -24,6 +24,7 @@ from numpy_impl import (
     skipgram,
     trainer,
 )
+from reference import data
 from reference.cases import Batch, Case
 from reference.contract import Grads, Implementation, Params, State, Trainer
 
@@ -139,6 +140,28 @@ def places(name: str) -> list[tuple[Any, str]]:
     if not owners:
         raise LookupError(f"the NumPy twin has no {name}, in which a mistake is to be planted")
     return [(owner, method or first) for owner in owners]
+
+
+def calls(case: Case, functions: Iterable[str]) -> set[str]:
+    """Those of the functions that the twin calls in the case; a mistake in none of them is not made there."""
+    called: set[str] = set()
+
+    def noting(name: str) -> Plant:
+        def plant(right: Callable[..., Any]) -> Callable[..., Any]:
+            def noted(*given: Any, **options: Any) -> Any:
+                called.add(name)
+                return right(*given, **options)
+
+            return noted
+
+        return plant
+
+    twin = together(Mistake("noted", "", "", "", (), {name: noting(name) for name in functions}))
+    noted = twin.build(case, data.weights(case))
+    for batch in data.batches(case):
+        noted.loss_and_grads(batch)
+        noted.step()
+    return called
 
 
 def entered_in(entries: dict[str, Mistake]) -> Callable[..., Callable[[Plant], Plant]]:
