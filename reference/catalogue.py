@@ -401,7 +401,7 @@ def _telling() -> list[Case]:
         # norms so small that what PyTorch adds to them shows, and a norm that need not be clipped
         Case("small-norms", Embedding(7, 3, max_norm=1e-4), sgd, Drawn((4,)), gain=1e-3),
         Case("small-norms", pairs, sgd, Drawn((4,)), gain=1e-3, max_norm=1e-4),
-        Case("long-norm", pairs, sgd, Drawn((4,)), max_norm=100),
+        Case("long-norm", pairs, sgd, Drawn((4,)), max_norm=100.0),
     ]
     decay = Case("decay", Embedding(7, 3), SGD(), Drawn((4,)), steps=4)
     return [
