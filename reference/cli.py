@@ -16,7 +16,7 @@ import threadpoolctl
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from reference import kills, report, text, train
+from reference import diagnosis, kills, report, text, train
 from reference.cases import Case
 from reference.catalogue import catalogue
 from reference.contract import BadInput
@@ -102,6 +102,9 @@ def verify_cases(options: argparse.Namespace) -> int:
             progress.update(task, description=case.id)
             results += judge(case, implementations).values()
             progress.advance(task)
+        for name, implementation in implementations.items():
+            progress.update(task, description=f"what is wrong with {name}")
+            diagnosis.diagnose(implementation, [result for result in results if result.implementation == name])
         env = report.environment()
     if options.json:
         report.write_whole(options.json, report.as_json(results, env))
@@ -126,6 +129,6 @@ def select(cases: Sequence[Case], pattern: str | None) -> list[Case]:
 def exit_code(results: Sequence[Result]) -> int:
     """0 where something was compared and all of it agrees, 1 where something does not, 5 where nothing was."""
     verdicts = {result.verdict for result in results}
-    if verdicts & {"disagree", "error"}:
+    if verdicts & {"disagree", "variant", "error"}:
         return DISAGREE
     return AGREE if "agree" in verdicts else NOTHING

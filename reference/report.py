@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import threadpoolctl
 from rich import box
@@ -21,13 +21,16 @@ from rich.text import Text
 
 from reference.compare import STAGES, TOLERANCE, Stage, kind_of
 from reference.contract import BadInput
-from reference.run import Result
+from reference.run import Result, Verdict
 
 AGREE, DISAGREE, BAD_INPUT, NOTHING, INTERRUPTED = 0, 1, 2, 5, 130
 """The exit codes."""
 
 CASE_BY_CASE = 24
 """Up to so many results are shown one by one; of more, one row for each model and dtype."""
+
+
+COLOURS = {"agree": "green", "disagree": "red", "variant": "yellow", "unsupported": "yellow", "error": "red"}
 
 
 def environment() -> dict[str, Any]:
@@ -93,17 +96,45 @@ def show(results: Sequence[Result], console: Console) -> None:
     console.print(table)
     if not one_by_one:
         console.print(_tolerances(results))
-    for result in results:
-        if result.verdict in ("disagree", "error"):
-            what = result.first_divergence or result.reason
-            line = Text.assemble((result.verdict, "red"), f" {result.case.id}, {result.implementation}: {what}")
-            console.print(line, soft_wrap=True)
+    wrong = [result for result in results if result.verdict in ("disagree", "variant", "error")]
+    for result in wrong[:CASE_BY_CASE]:
+        what = result.first_divergence or result.reason
+        verdict = (result.verdict, COLOURS[result.verdict])
+        line = Text.assemble(verdict, f" {result.case.id}, {result.implementation}: {what}")
+        console.print(line, soft_wrap=True)
+    if len(wrong) > CASE_BY_CASE:
+        console.print(Text(f"and {len(wrong) - CASE_BY_CASE} more, which --json FILE has"))
+    _show_diagnoses(results, console)
     for against, number in Counter(r.against for r in results if r.worst).items():
         console.print(Text(f"{number} of {len(results)} held against {against}"), soft_wrap=True)
     gaps = Counter(r.reason for r in results if r.verdict in ("agree", "unsupported") and r.reason)
     for reason, number in gaps.items():
         console.print(Text(f"{number} of {len(results)}: {reason}"), soft_wrap=True)
     console.print(Text(summary_line(results)))
+
+
+def _show_diagnoses(results: Sequence[Result], console: Console) -> None:
+    """Each mistake that explains disagreements once, with the first of them; then what is left unexplained."""
+    explained: dict[tuple[str, str], list[Result]] = {}
+    for result in results:
+        for diagnosis in result.diagnosis:
+            explained.setdefault((result.implementation, diagnosis.name), []).append(result)
+    wrong = [result for result in results if result.verdict in ("disagree", "variant")]
+    for (_, name), members in explained.items():
+        diagnosis = next(found for found in members[0].diagnosis if found.name == name)
+        colour = "yellow" if diagnosis.kind == "variant" else "red"
+        title = (f"{diagnosis.kind} {name}", colour)
+        console.print(Text.assemble("\n", title, f" explains {len(members)} of {len(wrong)}"))
+        for line in (diagnosis.sentence, f"look for  {diagnosis.wrong}", f"expected  {diagnosis.right}"):
+            console.print(Text(f"  {line}"), soft_wrap=True)
+    unexplained = [result for result in wrong if result.observed]
+    if unexplained:
+        first = min(unexplained, key=lambda result: len(result.observed))
+        console.print(Text(f"\nno known mistake explains {len(unexplained)} of {len(wrong)}; in {first.case.id}:"))
+        for line in first.observed:
+            console.print(Text(f"  {line}"), soft_wrap=True)
+    if wrong:
+        console.print()
 
 
 def _tolerances(results: Sequence[Result]) -> Table:
@@ -134,7 +165,7 @@ def _worst(results: Sequence[Result], stage: Stage) -> str:
 def summary(results: Sequence[Result]) -> dict[str, int]:
     """How many results there are of each verdict."""
     counted = Counter(result.verdict for result in results)
-    return {verdict: counted[verdict] for verdict in ("agree", "disagree", "unsupported", "error")}
+    return {verdict: counted[verdict] for verdict in get_args(Verdict)}
 
 
 def summary_line(results: Sequence[Result]) -> str:
@@ -145,10 +176,9 @@ def summary_line(results: Sequence[Result]) -> str:
 
 
 def _verdicts(members: Sequence[Result]) -> str:
-    colours = {"agree": "green", "unsupported": "yellow"}
     counted = Counter(result.verdict for result in members)
     parts = [
-        f"[{colours.get(verdict, 'red')}]{verdict if len(counted) == 1 else f'{number} {verdict}'}[/]"
+        f"[{COLOURS[verdict]}]{verdict if len(counted) == 1 else f'{number} {verdict}'}[/]"
         for verdict, number in counted.items()
     ]
     return ", ".join(parts)
@@ -176,6 +206,11 @@ def as_json(results: Sequence[Result], env: dict[str, Any]) -> str:
                     "expected": _number(first.expected),
                     "got": _number(first.got),
                 },
+                "diagnosis": [
+                    {"name": found.name, "sentence": found.sentence, "tensors": list(found.tensors)}
+                    for found in result.diagnosis
+                ],
+                "observed": result.observed,
                 "reason": result.reason,
             }
         )

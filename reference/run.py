@@ -38,7 +38,22 @@ TWINS = ("numpy_impl", "torch_impl")
 TRUTH = "definition"
 """What every implementation is held against wherever it can be computed."""
 
-Verdict = Literal["agree", "disagree", "unsupported", "error"]
+Verdict = Literal["agree", "disagree", "variant", "unsupported", "error"]
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """A known mistake or variant that explains a disagreement, and the tensors in which it shows first.
+
+    sentence: says so, with the row where that is one. wrong, right: the line to look for, and what should stand there.
+    """
+
+    name: str
+    kind: str
+    tensors: tuple[str, ...]
+    sentence: str
+    wrong: str
+    right: str
 
 
 @dataclass
@@ -47,7 +62,8 @@ class Result:
 
     against: what it was held against. worst: the largest error in eps by stage and tensor, over all steps. share: by
     stage, the largest part of the tolerance that an error took. divergences: all that went over the tolerance
-    in the step in which the first did; the run ends there. steps: how many batches were trained on. reason: why it is
+    in the step in which the first did; the run ends there. diagnosis: what explains them. observed: what can be seen of
+    them where nothing does. steps: how many batches were trained on. reason: why it is
     unsupported or an error, or what was not covered.
     """
 
@@ -60,6 +76,8 @@ class Result:
     worst: dict[tuple[Stage, str], float] = field(default_factory=dict)
     share: dict[Stage, float] = field(default_factory=dict)
     divergences: list[Divergence] = field(default_factory=list)
+    diagnosis: list[Diagnosis] = field(default_factory=list)
+    observed: list[str] = field(default_factory=list)
 
     @property
     def first_divergence(self) -> Divergence | None:
@@ -157,7 +175,7 @@ def hold(
     runners = [start(case, name, module, weights) for name, module in implementations.items()]
     for step in follow(case, runners, weights, against):
         if step == 1:
-            _refuse_empty(case, [runner for runner in runners if runner.result.implementation in against])
+            _refuse_empty(case, [r for r in runners if r.result.implementation in {TRUTH, *TWINS} & {*against}])
     for runner in runners:
         close(runner)
     return {runner.result.implementation: runner.result for runner in runners}

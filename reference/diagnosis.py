@@ -1,0 +1,282 @@
+"""Which known mistake explains what an implementation gets wrong.
+
+Each mistake is an implementation too, so it is held against the candidate as everything else is held against the truth:
+in every stage and step, within the same tolerance. It is named where it equals the candidate, provided that it equals
+it, or is not made at all, in every other case too, be it one that the candidate fails or one that it passes. Of what
+no single mistake explains, two at once are tried, of which one alone shows in a tensor of its own. Where that finds
+nothing either, nothing is named, and it is said what can be seen.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import permutations
+from typing import Any
+
+import numpy as np
+
+from reference import data, definition
+from reference.cases import CBOW, Batch, Case, HierarchicalSoftmax, NegativeSampling, SkipGram
+from reference.compare import Stage, flat, tolerance
+from reference.contract import Implementation, RowGrad
+from reference.kills import RIGHT, Kill, known
+from reference.run import TRUTH, Diagnosis, Result, Runner, follow, hold, load, start
+
+STEPS, PROBES, PASSED, FEW, PARTS = 20, 6, 40, 4, 8
+"""Cases of at most so many steps are looked at; so many at first; so many that pass; of more mistakes than so many that
+no case tells apart, none is named; with so many that explain a part of it, every other one is tried."""
+
+Hypothesis = tuple[str, ...]
+"""The names of the mistakes that are made."""
+
+Hypotheses = dict[Hypothesis, Implementation]
+
+
+def diagnose(candidate: Implementation, results: Sequence[Result]) -> None:
+    """Enter in each result that disagrees what explains it, or what can be seen of it.
+
+    A result that is explained by a variant alone gets the verdict "variant".
+    """
+    passed = spread((result for result in results if result.verdict == "agree" and result.case.steps <= STEPS), PASSED)
+    short = [result for result in results if result.verdict == "disagree" and result.case.steps <= STEPS]
+    right: Hypotheses = {(): load(RIGHT)}
+    failed = [result for result in short if not alike(result.case, right, candidate)]  # or it is a matter of rounding
+    kills = known()
+    singles: Hypotheses = {(name,): kill.mistake for name, kill in kills.items()}
+    explained = sifted(singles, candidate, failed, passed)
+    rest = [result for result in failed if not any(result in results for results in explained.values())]
+    if rest:
+        explained |= sifted(pairs_for(rest, candidate, kills), candidate, failed, passed)
+    for result in failed:
+        found = [hypothesis for hypothesis, cases in explained.items() if result in cases]
+        if len(found) > FEW:
+            names = ", ".join(" and ".join(hypothesis) for hypothesis in found)
+            result.observed = [f"{len(found)} known mistakes look like this, and no case tells them apart: {names}"]
+        else:
+            result.diagnosis = [diagnosis for names in found for diagnosis in entries(result, names, candidate, kills)]
+        if result.diagnosis and all(diagnosis.kind == "variant" for diagnosis in result.diagnosis):
+            result.verdict = "variant"
+    for result in short:
+        if not result.diagnosis and not result.observed:
+            result.observed = observations(result, candidate)
+
+
+# --- which mistakes there are ----------------------------------------------------------------------------------------
+
+
+def spread(results: Iterable[Result], number: int = PROBES) -> list[Result]:
+    """Results of so many cases, as different as they can be, and the small ones first."""
+    small = sorted(results, key=lambda result: (result.case.dtype != "float64", size(result.case)))
+    kinds: dict[Any, list[Result]] = {}
+    for result in small:
+        case, wrong = result.case, tuple(sorted(wrong_of(result)))
+        kinds.setdefault((case.family, type(case.optimizer), wrong), []).append(result)
+    rounds = [
+        kind[i] for i in range(max(map(len, kinds.values()), default=0)) for kind in kinds.values() if i < len(kind)
+    ]
+    return rounds[:number]
+
+
+def size(case: Case) -> int:
+    """How many parameters are updated in all steps together."""
+    return case.steps * sum(int(np.prod(shape)) for shape in case.model.shapes.values())
+
+
+def alike(case: Case, hypotheses: Hypotheses, other: Implementation) -> Hypotheses:
+    """Those that equal the other implementation in all that it covers of the case."""
+    results = compared(case, hypotheses, other)
+    return {names: hypotheses[names] for names, result in results.items() if result.verdict == "agree"}
+
+
+def compared(case: Case, hypotheses: Hypotheses, other: Implementation) -> dict[Hypothesis, Result]:
+    """The results of hypotheses that are held against the other implementation, as against the truth."""
+    named = {" and ".join(names): mistake for names, mistake in hypotheses.items()}
+    results = hold(case, {OTHER: other} | named, against=(OTHER,))
+    return {names: results[" and ".join(names)] for names in hypotheses}
+
+
+OTHER = "candidate"
+
+
+def sifted(
+    hypotheses: Hypotheses,
+    candidate: Implementation,
+    failed: Sequence[Result],
+    passed: Sequence[Result],
+) -> dict[Hypothesis, list[Result]]:
+    """The hypotheses that equal the candidate in some case that it fails, and in all others too or are not made there.
+
+    Returns for each the results that it explains.
+    """
+    left = dict(hypotheses)
+    explains: dict[Hypothesis, list[Result]] = {names: [] for names in left}
+    first = spread(failed)
+    for result in (*first, *passed, *(result for result in failed if result not in first)):
+        if not left:
+            break
+        equal = alike(result.case, left, candidate)
+        others = {names: mistake for names, mistake in left.items() if names not in equal}
+        left = equal | (alike(result.case, others, load(RIGHT)) if others else {})
+        if result.verdict == "disagree":
+            for names in equal:
+                explains[names].append(result)
+        if result is first[-1]:
+            left = {names: mistake for names, mistake in left.items() if explains[names]}
+    return {names: explains[names] for names in left if explains[names]}
+
+
+def pairs_for(failed: Sequence[Result], candidate: Implementation, kills: Mapping[str, Kill]) -> Hypotheses:
+    """Every two mistakes of which one alone explains a tensor of a case that the candidate fails, but not all of it."""
+    singles: Hypotheses = {(name,): kill.mistake for name, kill in kills.items()}
+    parts: dict[str, int] = {}
+    for result in spread(failed, 2):
+        for (name,), part in compared(result.case, singles, candidate).items():
+            parts[name] = parts.get(name, 0) + len(explained_by(part, result))
+    best = sorted((name for name, number in parts.items() if number), key=lambda name: -parts[name])[:PARTS]
+    together = importlib.import_module(f"{RIGHT}.mistakes").together
+    found: Hypotheses = {}
+    for one, other in permutations(kills, 2):
+        overlap = kills[one].mistake.plants.keys() & kills[other].mistake.plants.keys()
+        if (one in best or other in best) and (overlap or one < other):  # else their order does not matter
+            found[one, other] = together(kills[one].mistake, kills[other].mistake)
+    return found
+
+
+def wrong_of(result: Result) -> list[str]:
+    """The tensors that are off in the first stage that is, in the first step that is."""
+    first = result.first_divergence
+    return [d.tensor for d in result.divergences if d.stage == first.stage] if first else []
+
+
+def explained_by(part: Result, result: Result) -> list[str]:
+    """Those of the tensors that are off in the result in which a mistake, held against the candidate, equals it."""
+    if part.verdict not in ("agree", "disagree") or part.steps < result.steps:
+        return []
+    off = {d.tensor for d in part.divergences} if part.steps == result.steps else set()
+    return [tensor for tensor in wrong_of(result) if tensor not in off]
+
+
+# --- what is said of them --------------------------------------------------------------------------------------------
+
+
+def entries(result: Result, names: Hypothesis, candidate: Implementation, kills: Mapping[str, Kill]) -> list[Diagnosis]:
+    """What each of the mistakes does in the case, with the tensors in which it shows."""
+    shows = {names: wrong_of(result)}
+    if len(names) > 1:
+        alone = compared(result.case, {(name,): kills[name].mistake for name in names}, candidate)
+        shows = {name: explained_by(part, result) for name, part in alone.items()}
+        taken = {tensor for tensors in shows.values() for tensor in tensors}
+        rest = [tensor for tensor in wrong_of(result) if tensor not in taken]
+        shows = {name: tensors or rest for name, tensors in shows.items()}
+    found = []
+    for name, tensors in zip(names, shows.values(), strict=True):
+        if tensors:
+            mistake = kills[name].mistake
+            sentence = f"{', '.join(tensors)}: equals {mistake.sentence}{place(result, tensors)}"
+            found.append(Diagnosis(name, kills[name].kind, tuple(tensors), sentence, mistake.wrong, mistake.right))
+    return found
+
+
+def place(result: Result, tensors: Sequence[str]) -> str:
+    """The row that is furthest off among the tensors' tables, and how often its id occurs in the batch."""
+    for divergence in result.divergences:
+        table = divergence.tensor
+        if table in tensors and table in result.case.model.tables and divergence.index and divergence.stage == "grads":
+            row = divergence.index[0]
+            times = int((occurrences(result.case, batch_of(result), table) == row).sum())
+            often = {0: "does not occur", 1: "occurs once"}.get(times, f"occurs {times} times")
+            return f" (row {row}, which {often})"
+    return ""
+
+
+def batch_of(result: Result) -> Batch:
+    """The batch of the step in which the result ended."""
+    *_, batch = (batch for batch, _ in zip(data.batches(result.case), range(result.steps), strict=False))
+    return batch
+
+
+def occurrences(case: Case, batch: Any, table: str) -> np.ndarray:
+    """The ids that the batch looks up in a table, each as often as it does."""
+    model = case.model
+    if isinstance(model, SkipGram | CBOW) and table == model.output:
+        match model.objective:
+            case NegativeSampling():
+                return np.concatenate([batch.targets, batch.negatives.reshape(-1)])
+            case HierarchicalSoftmax():
+                return batch.nodes.reshape(-1)
+        return np.arange(model.num_embeddings)
+    return (batch.centers if isinstance(model, SkipGram) else batch.ids).reshape(-1)
+
+
+def observations(result: Result, candidate: Implementation) -> list[str]:
+    """What can be seen of a disagreement that no known mistake explains."""
+    case, first = result.case, result.first_divergence
+    if first is None or first.index is None:
+        return []
+    truth, runner = outputs(case, candidate)
+    if first.stage not in truth.out or first.stage not in runner.out:
+        return []
+    expected, got = (dict(flat(first.stage, side.out[first.stage])) for side in (truth, runner))
+    wrong = wrong_of(result)
+    right = [name for name in expected if name not in wrong]
+    seen = [
+        f"{first.stage} of step {first.step}: off in {', '.join(wrong)}"
+        + (f", right in {', '.join(right)}" if right else "")
+    ]
+    for tensor in wrong:
+        if tensor in got:
+            seen += [f"{tensor}: {fact}" for fact in facts(result, first.stage, tensor, expected[tensor], got[tensor])]
+    return seen
+
+
+def outputs(case: Case, candidate: Implementation) -> tuple[Runner, Runner]:
+    """The truth, or the NumPy twin, and the candidate, after the step in which they part."""
+    exact = definition.arithmetic_for(case) is not None
+    name = TRUTH if exact else RIGHT
+    weights = data.weights(case)
+    runners = [start(case, name, definition if exact else load(RIGHT), weights), start(case, OTHER, candidate, weights)]
+    for _ in follow(case, runners, weights, (name,)):
+        pass
+    return runners[0], runners[1]
+
+
+def facts(result: Result, stage: Stage, tensor: str, expected: Any, got: Any) -> list[str]:
+    """Of one tensor: a constant ratio, and which rows are off if these have something in common."""
+    case = result.case
+    if isinstance(expected, RowGrad):
+        missing, extra = np.setdiff1d(expected.rows, got.rows), np.setdiff1d(got.rows, expected.rows)
+        if len(missing) or len(extra):
+            parts = [("lack a gradient", missing), ("have one and were not looked up", extra)]
+            return [f"rows {listed(rows)} {what}" for what, rows in parts if len(rows)]
+        expected, got = expected.dense(), got.dense()
+    expected, got = np.asarray(expected, np.float64), np.asarray(got, np.float64)
+    if not np.isfinite(got).all():
+        return [f"{np.count_nonzero(~np.isfinite(got))} of {got.size} entries are not finite"]
+    found = []
+    allowed = tolerance(case, stage, result.steps) * case.eps
+    largest = np.abs(expected).max(axis=-1, keepdims=True) if expected.ndim else np.abs(expected)
+    off = np.abs(got - expected) > allowed * largest
+    clear = off & (np.abs(expected) > 1e-3 * np.abs(expected).max())
+    ratios = got[clear] / expected[clear]
+    if ratios.size > 1 and np.ptp(ratios) <= 1e3 * allowed * max(1.0, float(np.abs(ratios).max())):
+        found.append(f"got is {np.median(ratios):.6g} times what is expected, in every entry that is off")
+    if tensor in case.model.tables and expected.ndim == 2:
+        rows, ids = np.flatnonzero(off.any(axis=1)), occurrences(case, batch_of(result), tensor)
+        read, times = np.unique(ids, return_counts=True)
+        kinds = {
+            "just those whose ids occur more than once": read[times > 1],
+            "just those whose ids occur once": read[times == 1],
+            "just those that were looked up": read,
+            "just those that were not looked up": np.setdiff1d(np.arange(len(expected)), read),
+            "just the row of the padding": np.array([getattr(case.model, "padding_idx", None)]),
+        }
+        common = [words for words, kind in kinds.items() if np.array_equal(rows, kind)]
+        found.append(f"off in rows {listed(rows)} of {len(expected)}" + (f", {common[0]}" if common else ""))
+    return found
+
+
+def listed(rows: np.ndarray) -> str:
+    """The first rows, and how many more there are."""
+    more = f" and {len(rows) - 8} more" if len(rows) > 8 else ""
+    return ", ".join(map(str, rows[:8].tolist())) + more

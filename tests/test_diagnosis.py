@@ -1,0 +1,254 @@
+"""What is wrong is named where it is known, and nothing else ever is."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+from test_readme import MINE
+
+import numpy_impl
+from numpy_impl.mistakes import MISTAKES, together
+from numpy_impl.variants import VARIANTS
+from reference import kills
+from reference.cases import Case
+from reference.catalogue import catalogue
+from reference.cli import main
+from reference.contract import Implementation, RowGrad
+from reference.diagnosis import diagnose
+from reference.run import Result, judge
+
+CASES = {case.id: case for case in catalogue()}
+CLASSIFIERS = [f"classifier-{name}-sgd-dense-f64" for name in ("dialogue", "one", "primes")]
+SEVERAL = [
+    "classifier-dialogue-sgd-rows-f64",
+    "classifier-dialogue-adam-dense-f32",
+    "skipgram-pairs-sgd-dense-f64",
+    "embedding-small-adam-dense-f64",
+]
+
+
+def diagnosed(candidate: Implementation, cases: Sequence[str]) -> list[Result]:
+    results = [judge(CASES[case], {"mine": candidate})["mine"] for case in cases]
+    diagnose(candidate, results)
+    return results
+
+
+def names(results: Sequence[Result]) -> set[str]:
+    return {diagnosis.name for result in results for diagnosis in result.diagnosis}
+
+
+def module(source: str) -> ModuleType:
+    mine = ModuleType("mine")
+    exec(source, vars(mine))
+    return mine
+
+
+def changed(*changes: tuple[str, str]) -> ModuleType:
+    """The README's module with these lines instead."""
+    source = MINE
+    for right, wrong in changes:
+        assert source.count(right), right
+        source = source.replace(right, wrong)
+    return module(source)
+
+
+OVERWRITES = ('np.add.at(g["embedding.weight"], ids, d[:, None])', 'g["embedding.weight"][ids] = d[:, None]')
+FIRST_BIAS = ("d.sum(axis=0)", "d[0]")
+UNDIVIDED = ('d @ p["fc1.weight"] / length', 'd @ p["fc1.weight"]')
+
+
+@pytest.mark.parametrize(
+    ("line", "name", "tensors"),
+    [
+        (OVERWRITES, "duplicates-overwritten", ("embedding.weight",)),
+        (FIRST_BIAS, "bias-not-summed", ("fc1.bias", "fc2.bias")),
+        (UNDIVIDED, "mean-undivided", ("embedding.weight",)),
+        (("d = (probabilities - np.eye", "d = (logits - np.eye"), "logits-for-probabilities", None),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_mistake_in_a_module_of_ones_own_is_named(
+    line: tuple[str, str], name: str, tensors: tuple[str, ...] | None
+) -> None:
+    results = diagnosed(changed(line), CLASSIFIERS)
+    assert names(results) == {name}
+    found = results[0].diagnosis[0]
+    assert tensors is None or found.tensors == tensors
+    assert found.sentence.startswith(f"{', '.join(found.tensors)}: equals {MISTAKES[name].sentence}")
+
+
+def test_the_sentence_names_the_row_and_how_often_its_id_occurs() -> None:
+    found = diagnosed(changed(OVERWRITES), CLASSIFIERS)[0].diagnosis[0]
+    sentence = "the gradient that overwrites duplicate ids instead of summing them"
+    assert found.sentence in [
+        f"embedding.weight: equals {sentence} (row {row}, which occurs 2 times)" for row in (1, 5, 9)
+    ]
+
+
+SAMPLE = random.sample(sorted(MISTAKES | VARIANTS), 8)
+
+
+@pytest.mark.parametrize("name", SAMPLE)
+def test_a_known_mistake_is_named_where_it_is_caught(name: str) -> None:
+    """A sample, drawn anew in each run; where another one looks the same in the case, it is named beside it."""
+    planted = (MISTAKES | VARIANTS)[name]
+    small = kills.small(catalogue())
+    case = next(case for case in random.sample(small, len(small)) if kills.caught(case, {name: planted}))
+    result = judge(case, {"mine": planted})["mine"]
+    diagnose(planted, [result])
+    if result.verdict != "error":
+        finite = all(np.isfinite(d.eps) for d in result.divergences)
+        said = [*names([result]), *result.observed]
+        assert any(name in words for words in said) or not finite, f"{case.id}: {said}"
+
+
+def test_two_mistakes_at_once_are_each_named_in_their_own_tensor() -> None:
+    results = diagnosed(changed(OVERWRITES, FIRST_BIAS), CLASSIFIERS)
+    found = {diagnosis.name: diagnosis.tensors for diagnosis in results[0].diagnosis}
+    assert found == {"bias-not-summed": ("fc1.bias", "fc2.bias"), "duplicates-overwritten": ("embedding.weight",)}
+
+
+def test_two_mistakes_in_different_cases_are_each_named_where_they_are_made() -> None:
+    both = together(MISTAKES["update-added"], MISTAKES["bias-correction-forgotten"])
+    cases = "embedding-small-sgd-dense-f64", "embedding-options-adam-clip-dense-f64", "linear-small-adam-dense-f64"
+    results = diagnosed(both, [case for case in cases if case in CASES])
+    assert [sorted(names([result])) for result in results][:1] == [["update-added"]]
+    assert "bias-correction-forgotten" in names(results[-1:])
+
+
+class Altered:
+    """The NumPy twin with gradients, or parameters, that are changed in some way that nobody has a name for."""
+
+    def __init__(self, change: Callable[[np.ndarray], np.ndarray], stage: str = "grads") -> None:
+        self.change, self.stage = change, stage
+
+    def build(self, case: Case, weights: dict) -> Altered:
+        fresh = Altered(self.change, self.stage)
+        fresh.twin = numpy_impl.build(case, weights)
+        return fresh
+
+    def loss_and_grads(self, batch: Any) -> tuple:
+        loss, grads = self.twin.loss_and_grads(batch)
+        return loss * 1.001 if self.stage == "loss" else loss, self.changed("grads", grads)
+
+    def step(self) -> None:
+        self.twin.step()
+
+    def params(self) -> dict:
+        return self.changed("params", self.twin.params())
+
+    def state(self) -> dict:
+        return self.twin.state()
+
+    def changed(self, stage: str, tensors: dict) -> dict:
+        return {name: self.of(value) for name, value in tensors.items()} if stage == self.stage else tensors
+
+    def of(self, value: np.ndarray | RowGrad) -> np.ndarray | RowGrad:
+        if isinstance(value, RowGrad):
+            return RowGrad(value.rows, self.change(value.values), value.shape)
+        return self.change(value)
+
+
+def one_entry(tensor: np.ndarray) -> np.ndarray:
+    tensor = tensor.copy()
+    tensor.flat[np.abs(tensor).argmax()] *= 1.0001
+    return tensor
+
+
+NAMELESS = {
+    "scaled": Altered(lambda tensor: tensor * tensor.dtype.type(0.97)),
+    "one entry": Altered(one_entry),
+    "shifted": Altered(lambda tensor: tensor + tensor.dtype.type(1e-3)),
+    "noise": Altered(
+        lambda tensor: tensor * (1 + 1e-3 * np.cos(np.arange(tensor.size))).reshape(tensor.shape).astype(tensor.dtype)
+    ),
+    "turned round": Altered(lambda tensor: tensor[::-1].copy()),
+    "squared": Altered(lambda tensor: tensor * tensor),
+    "nothing": Altered(np.zeros_like),
+    "not finite": Altered(lambda tensor: np.where(tensor == tensor.max(), np.nan, tensor).astype(tensor.dtype)),
+    "loss": Altered(np.copy, "loss"),
+    "parameters": Altered(lambda tensor: tensor * tensor.dtype.type(1.001), "params"),
+    "threshold": changed(("(hidden > 0)", "(hidden > 0.1)")),
+    "length + 1": changed((" / length", " / (length + 1)")),
+    "two rows": changed(("d = d @ p", "d = d[::-1] @ p")),
+}
+
+
+@pytest.mark.parametrize("wrong", NAMELESS)
+def test_what_is_not_in_the_catalogue_gets_no_name(wrong: str) -> None:
+    mine = isinstance(NAMELESS[wrong], ModuleType)
+    results = diagnosed(NAMELESS[wrong], CLASSIFIERS if mine else SEVERAL)
+    assert any(result.verdict == "disagree" for result in results)
+    assert not names(results)
+    assert all(result.observed for result in results if result.verdict == "disagree")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        (Altered(lambda tensor: tensor * tensor.dtype.type(0.97)), "got is 0.97 times what is expected"),
+        (changed((" / length", " / (length + 1)")), "got is 0.75 times what is expected, in every entry that is off"),
+        (changed((" / length", " / (length + 1)")), "right in fc1.weight, fc1.bias, fc2.weight, fc2.bias"),
+        (NAMELESS["not finite"], "1 of 50 entries are not finite"),
+        (
+            changed((OVERWRITES[0], OVERWRITES[0] + "; g['embedding.weight'][[1, 5, 9]] *= 1.5")),
+            "off in rows 1, 5, 9 of 10, just those whose ids occur more than once",
+        ),
+        (
+            changed((OVERWRITES[0], OVERWRITES[0] + "; g['embedding.weight'][0] = 1")),
+            "just those that were not looked up",
+        ),
+    ],
+)
+def test_what_can_be_seen_is_said(wrong: Implementation, says: str) -> None:
+    (result,) = diagnosed(wrong, ["classifier-dialogue-sgd-dense-f64"])
+    assert not result.diagnosis
+    assert says in " | ".join(result.observed)
+
+
+def test_rows_that_lack_a_gradient_are_said() -> None:
+    def without_the_first(case: Case, weights: dict) -> Any:
+        trainer = Altered(np.copy).build(case, weights)
+        trainer.of = lambda grad: (
+            RowGrad(grad.rows[1:], grad.values[1:], grad.shape) if isinstance(grad, RowGrad) else grad
+        )
+        return trainer
+
+    candidate = ModuleType("mine")
+    candidate.build = without_the_first
+    (result,) = diagnosed(candidate, ["classifier-dialogue-sgd-rows-f64"])
+    assert "embedding.weight: rows 1 lack a gradient" in result.observed
+
+
+def test_the_command_names_it_on_the_terminal_and_in_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "mine.py").write_text(MINE.replace(*OVERWRITES), "utf-8")
+    arguments = ["verify", "classifier-[dz]*-sgd-dense-f64", "--candidate", str(tmp_path / "mine.py")]
+    assert main([*arguments, "--json", str(tmp_path / "out.json")]) == 1
+    mistake, out = MISTAKES["duplicates-overwritten"], capsys.readouterr().out
+    for words in ("mistake duplicates-overwritten explains", mistake.sentence, mistake.wrong, mistake.right):
+        assert words in out
+    first = json.loads((tmp_path / "out.json").read_text("utf-8"))["results"][0]
+    assert first["verdict"] == "disagree"
+    (found,) = first["diagnosis"]
+    assert (found["name"], found["tensors"]) == ("duplicates-overwritten", ["embedding.weight"])
+    assert found["sentence"].startswith("embedding.weight: equals the gradient that overwrites")
+
+
+def test_a_variant_has_a_verdict_of_its_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    name = "accumulator-begins-at-a-tenth"
+    (tmp_path / "keras.py").write_text(
+        f"from numpy_impl.variants import VARIANTS\nbuild = VARIANTS['{name}'].build\n", "utf-8"
+    )
+    arguments = ["verify", "embedding-s*-adagrad*-f64", "--candidate", str(tmp_path / "keras.py")]
+    assert main([*arguments, "--json", str(tmp_path / "out.json")]) == 1
+    whole = json.loads((tmp_path / "out.json").read_text("utf-8"))
+    assert {result["verdict"] for result in whole["results"]} == {"variant", "agree"}
+    assert whole["summary"]["variant"] > 0
+    assert f"variant {name} explains" in capsys.readouterr().out
