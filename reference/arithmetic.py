@@ -29,7 +29,7 @@ class Exact:
     def __init__(self) -> None:
         self.mp = mp = mpmath.mp.clone()
         mp.dps = 50
-        self.h = mp.mpf(10) ** -40
+        self.h = mp.mpf(2) ** -133  # of two, so that what is linear is exact, and a tie is rounded as one
         self.exp, self.log, self.tanh, self.erf, self.sqrt, self.pi = mp.exp, mp.log, mp.tanh, mp.erf, mp.sqrt, +mp.pi
         self.sum, self.dot, self.real = mp.fsum, mp.fdot, mp.re
 

@@ -103,8 +103,10 @@ def verify_cases(options: argparse.Namespace) -> int:
             results += judge(case, implementations).values()
             progress.advance(task)
         for name, implementation in implementations.items():
-            progress.update(task, description=f"what is wrong with {name}")
-            diagnosis.diagnose(implementation, [result for result in results if result.implementation == name])
+            own = [result for result in results if result.implementation == name]
+            if any(result.verdict == "disagree" for result in own):
+                progress.update(task, description=f"what is wrong with {name}")
+                diagnosis.diagnose(implementation, own)
         env = report.environment()
     if options.json:
         report.write_whole(options.json, report.as_json(results, env))

@@ -18,14 +18,20 @@ import numpy as np
 
 from reference import data, definition
 from reference.cases import CBOW, Batch, Case, HierarchicalSoftmax, NegativeSampling, SkipGram
-from reference.compare import Stage, flat, tolerance
+from reference.compare import STAGES, Stage, WholeScale, flat, tolerance
 from reference.contract import Implementation, RowGrad
 from reference.kills import RIGHT, Kill, known
 from reference.run import TRUTH, Diagnosis, Result, Runner, follow, hold, load, start
 
-STEPS, PROBES, PASSED, FEW, PARTS = 20, 6, 40, 4, 8
-"""Cases of at most so many steps are looked at; so many at first; so many that pass; of more mistakes than so many that
-no case tells apart, none is named; with so many that explain a part of it, every other one is tried."""
+STEPS, PROBES, PASSED = 20, 6, 40
+"""Cases of at most so many steps are looked at; so many of those that fail at first; so many of those that pass."""
+
+FEW, PARTS = 4, 8
+"""Of more mistakes than so many that no case tells apart, none is named. With so many that explain a part, every other
+one is tried."""
+
+LISTED = 8
+"""So many rows or tensors are named."""
 
 Hypothesis = tuple[str, ...]
 """The names of the mistakes that are made."""
@@ -41,6 +47,8 @@ def diagnose(candidate: Implementation, results: Sequence[Result]) -> None:
     passed = spread((result for result in results if result.verdict == "agree" and result.case.steps <= STEPS), PASSED)
     short = [result for result in results if result.verdict == "disagree" and result.case.steps <= STEPS]
     right: Hypotheses = {(): load(RIGHT)}
+    if not short:
+        return
     failed = [result for result in short if not alike(result.case, right, candidate)]  # or it is a matter of rounding
     kills = known()
     singles: Hypotheses = {(name,): kill.mistake for name, kill in kills.items()}
@@ -92,7 +100,7 @@ def alike(case: Case, hypotheses: Hypotheses, other: Implementation) -> Hypothes
 def compared(case: Case, hypotheses: Hypotheses, other: Implementation) -> dict[Hypothesis, Result]:
     """The results of hypotheses that are held against the other implementation, as against the truth."""
     named = {" and ".join(names): mistake for names, mistake in hypotheses.items()}
-    results = hold(case, {OTHER: other} | named, against=(OTHER,))
+    results = hold(case, {OTHER: other} | named, against=(OTHER,), scale=WholeScale)
     return {names: results[" and ".join(names)] for names in hypotheses}
 
 
@@ -121,7 +129,7 @@ def sifted(
         if result.verdict == "disagree":
             for names in equal:
                 explains[names].append(result)
-        if result is first[-1]:
+        if first and result is first[-1]:
             left = {names: mistake for names, mistake in left.items() if explains[names]}
     return {names: explains[names] for names in left if explains[names]}
 
@@ -210,23 +218,24 @@ def occurrences(case: Case, batch: Any, table: str) -> np.ndarray:
 
 
 def observations(result: Result, candidate: Implementation) -> list[str]:
-    """What can be seen of a disagreement that no known mistake explains."""
-    case, first = result.case, result.first_divergence
-    if first is None or first.index is None:
-        return []
-    truth, runner = outputs(case, candidate)
-    if first.stage not in truth.out or first.stage not in runner.out:
-        return []
-    expected, got = (dict(flat(first.stage, side.out[first.stage])) for side in (truth, runner))
-    wrong = wrong_of(result)
-    right = [name for name in expected if name not in wrong]
-    seen = [
-        f"{first.stage} of step {first.step}: off in {', '.join(wrong)}"
-        + (f", right in {', '.join(right)}" if right else "")
-    ]
-    for tensor in wrong:
-        if tensor in got:
-            seen += [f"{tensor}: {fact}" for fact in facts(result, first.stage, tensor, expected[tensor], got[tensor])]
+    """What can be seen of a disagreement that no known mistake explains, stage by stage of the step in which it is."""
+    truth, runner = outputs(result.case, candidate)
+    seen = []
+    for stage in STAGES:
+        if stage not in truth.out or stage not in runner.out:
+            continue
+        expected, got = (dict(flat(stage, side.out[stage])) for side in (truth, runner))
+        off = list(dict.fromkeys(d.tensor for d in result.divergences if d.stage == stage and d.tensor in got))
+        right = [name for name in got if name not in off]
+        if off and right:
+            rest = f"right in {', '.join(right)}" if len(right) <= LISTED else "the rest is right"
+            seen.append(f"step {result.steps}, {stage}: off in {', '.join(off)}; {rest}")
+        elif got:
+            seen.append(f"step {result.steps}, {stage}: {'off in ' + ', '.join(off) if off else 'right'}")
+        if stage == result.divergences[0].stage:
+            seen += [
+                f"{name}: {fact}" for name in off for fact in facts(result, stage, name, expected[name], got[name])
+            ]
     return seen
 
 
@@ -278,5 +287,5 @@ def facts(result: Result, stage: Stage, tensor: str, expected: Any, got: Any) ->
 
 def listed(rows: np.ndarray) -> str:
     """The first rows, and how many more there are."""
-    more = f" and {len(rows) - 8} more" if len(rows) > 8 else ""
-    return ", ".join(map(str, rows[:8].tolist())) + more
+    more = f" and {len(rows) - LISTED} more" if len(rows) > LISTED else ""
+    return ", ".join(map(str, rows[:LISTED].tolist())) + more

@@ -165,14 +165,20 @@ def judge(case: Case, implementations: Mapping[str, Implementation]) -> dict[str
 
 
 def hold(
-    case: Case, implementations: Mapping[str, Implementation], against: Sequence[str] = TWINS
+    case: Case,
+    implementations: Mapping[str, Implementation],
+    against: Sequence[str] = TWINS,
+    scale: Callable[[], Scale] = Scale,
 ) -> dict[str, Result]:
     """Train all implementations on the batches of a case, in step, and compare each with every yardstick but itself.
 
-    implementations: by name; those named in `against` are the yardsticks. Returns a result for each.
+    implementations: by name; those named in `against` are the yardsticks. scale: of what an error is measured by.
+    Returns a result for each.
     """
     weights = data.weights(case)
     runners = [start(case, name, module, weights) for name, module in implementations.items()]
+    for runner in runners:
+        runner.scale = scale()
     for step in follow(case, runners, weights, against):
         if step == 1:
             _refuse_empty(case, [r for r in runners if r.result.implementation in {TRUTH, *TWINS} & {*against}])

@@ -263,7 +263,7 @@ def test_json_of_the_twins(verify: Command, tmp_path: Path) -> None:
     for result in whole["results"]:
         assert (result["verdict"], result["first_divergence"], result["reason"]) == ("agree", None, "")
         assert 0 <= result["worst_eps"] < 1e4
-    assert whole["summary"] == {"agree": 2 * len(cases), "disagree": 0, "unsupported": 0, "error": 0}
+    assert whole["summary"] == {"agree": 2 * len(cases), "disagree": 0, "variant": 0, "unsupported": 0, "error": 0}
     environment = whole["environment"]
     assert environment["versions"]["numpy"] == np.__version__
     assert environment["cpu"]
@@ -277,7 +277,17 @@ def test_json_of_every_verdict(verify: Command, candidate: Callable, tmp_path: P
     assert code == 1
     whole = strict(file)
     results = {result["case"].removeprefix("classifier-one-"): result for result in whole["results"]}
-    keys = {"case", "implementation", "verdict", "worst_eps", "first_divergence", "reason", "against"}
+    keys = {
+        "case",
+        "implementation",
+        "verdict",
+        "worst_eps",
+        "first_divergence",
+        "reason",
+        "against",
+        "diagnosis",
+        "observed",
+    }
     assert {frozenset(result) for result in whole["results"]} == {frozenset(keys)}
     assert {case: result["verdict"] for case, result in results.items()} == {
         "sgd-dense-f64": "agree",
@@ -287,7 +297,7 @@ def test_json_of_every_verdict(verify: Command, candidate: Callable, tmp_path: P
         "adam-dense-f64": "unsupported",
         "adam-dense-f32": "unsupported",
     }
-    assert whole["summary"] == {"agree": 1, "disagree": 1, "unsupported": 2, "error": 2}
+    assert whole["summary"] == {"agree": 1, "disagree": 1, "variant": 0, "unsupported": 2, "error": 2}
     first = results["sgd-rows-f64"]["first_divergence"]
     assert list(first) == ["step", "stage", "tensor", "index", "expected", "got"]
     assert (first["step"], first["stage"], first["tensor"], first["got"]) == (1, "loss", "loss", "nan")
@@ -300,6 +310,8 @@ def test_json_of_every_verdict(verify: Command, candidate: Callable, tmp_path: P
         "verdict": "unsupported",
         "worst_eps": None,
         "first_divergence": None,
+        "diagnosis": [],
+        "observed": [],
         "reason": "no Adam",
     }
     assert "1 agree, 1 disagree, 2 unsupported, 2 error" in out
