@@ -14,7 +14,7 @@ from numpy_impl.embedding_bag import flat
 from numpy_impl.functional import gelu as erf_form
 from numpy_impl.functional import gelu_tanh as tanh_form
 from numpy_impl.mistakes.losses import distribution
-from numpy_impl.mistakes.optimizers import optioned
+from numpy_impl.mistakes.optimizers import dampened_at_first, optioned
 from numpy_impl.mistakes.planting import Mistake, entered_in, in_backward
 from numpy_impl.optimizers import AdamW, place, total_norm, with_decay
 from numpy_impl.rows import rows_of
@@ -48,6 +48,7 @@ def max_with_ties(share: Callable) -> Callable:
     "the gradient of a maximum that equal maxima share evenly, as in JAX and torch.amax",
     wrong="d_vectors = d * ties / ties.sum(axis=0)",
     right="d_vectors = d * (np.arange(L) == vectors.argmax(axis=0))",
+    sources=("tensorflow/tensorflow#51682", "tensorflow/tensorflow#4886"),
 )
 def max_ties_shared(right: Callable) -> Callable:
     def share(places, bag):
@@ -79,6 +80,7 @@ def max_ties_to_the_last(right: Callable) -> Callable:
     "the gradient that passes relu where its input is exactly 0 too, as in torch.clamp(min=0)",
     wrong="dx = d * (x >= 0)",
     right="dx = d * (x > 0)",
+    sources=("iamtrask/Grokking-Deep-Learning#13", "jax-ml/jax#37821"),
 )
 @in_backward
 def relu_slope_1_at_0(gradient, d, x):
@@ -90,6 +92,7 @@ def relu_slope_1_at_0(gradient, d, x):
     "the gradient half of which passes relu where its input is exactly 0, as in JAX's maximum(x, 0)",
     wrong="dx = d * ((x > 0) + 0.5 * (x == 0))",
     right="dx = d * (x > 0)",
+    sources=("jax-ml/jax#37821",),
 )
 @in_backward
 def relu_slope_half_at_0(gradient, d, x):
@@ -126,6 +129,7 @@ def gelu_by_erf(right: Callable) -> Callable:
     "the pooled vector in which padding is a word like any other, as in Keras without mask_zero",
     wrong="pooled = weight[ids].mean(axis=1)",
     right="pooled = weight[ids[ids != padding_idx]].mean(axis=0)",
+    sources=("https://keras.io/api/layers/core_layers/embedding/",),
 )
 def padding_counted(right: Callable) -> Callable:
     def wrong(ids, weight, sparse, offsets=None, mode="mean", padding_idx=None, *options):
@@ -136,9 +140,10 @@ def padding_counted(right: Callable) -> Callable:
 
 @variant(
     "renorm",
-    "the table whose rows were rescaled to max_norm itself, where PyTorch divides by the norm + 1e-7",
+    "the table whose rows were rescaled to max_norm itself, as in TensorFlow; PyTorch divides by the norm + 1e-7",
     wrong="weight[rows] *= max_norm / norms",
     right="weight[rows] *= max_norm / (norms + 1e-7)",
+    sources=("https://www.tensorflow.org/api_docs/python/tf/clip_by_norm",),
 )
 def max_norm_itself(right: Callable) -> Callable:
     def wrong(weight, ids, max_norm, norm_type):
@@ -177,6 +182,9 @@ def class_weights_over_n(right: Callable) -> Callable:
     "the loss that smooths labels over the other C - 1 classes, as in fairseq",
     wrong="q = np.full((N, C), s / (C - 1)); q[range(N), target] = 1 - s",
     right="q = np.full((N, C), s / C); q[range(N), target] += 1 - s",
+    sources=(
+        "https://github.com/facebookresearch/fairseq/blob/main/fairseq/criterions/label_smoothed_cross_entropy.py",
+    ),
 )
 def smoothing_over_the_others(right: Callable) -> Callable:
     def wrong(logits, target, label_smoothing=0.0, **options):
@@ -191,6 +199,7 @@ def smoothing_over_the_others(right: Callable) -> Callable:
     "the loss of probabilities that are clipped at 1e-7, as in Keras",
     wrong="p = np.clip(p, 1e-7, 1 - 1e-7)",
     right="loss = -log_softmax(logits)[range(N), target].mean()",
+    sources=("https://github.com/keras-team/keras/blob/master/keras/src/backend/tensorflow/nn.py",),
 )
 def probabilities_clipped(right: Callable) -> Callable:
     def wrong(logits, target, **options):
@@ -212,6 +221,7 @@ def probabilities_clipped(right: Callable) -> Callable:
     "half the squared error, as in scikit-learn",
     wrong="loss = ((output - target) ** 2).mean() / 2",
     right="loss = ((output - target) ** 2).mean()",
+    sources=("scikit-learn/scikit-learn#30712",),
 )
 def mse_halved(right: Callable) -> Callable:
     def wrong(*given, **options):
@@ -226,6 +236,7 @@ def mse_halved(right: Callable) -> Callable:
     "the loss that leaves accidental hits out, as word2vec.c does, where they are to be kept",
     wrong="if negative == target: continue",
     right="losses = [loss_of(n) for n in negatives]",
+    sources=("https://github.com/tmikolov/word2vec/blob/master/word2vec.c",),
 )
 def hits_masked(right: Callable) -> Callable:
     def wrong(hidden, table, batch, accidental_hits, **options):
@@ -240,6 +251,7 @@ def hits_masked(right: Callable) -> Callable:
     "the loss that has accidental hits in it, as the formula has, where they are to be masked",
     wrong="losses = [loss_of(n) for n in negatives]",
     right="if negative == target: continue",
+    sources=("https://arxiv.org/abs/1402.3722", "theeluwin/pytorch-sgns#9"),
 )
 def hits_kept(right: Callable) -> Callable:
     def wrong(hidden, table, batch, accidental_hits, **options):
@@ -256,6 +268,7 @@ def hits_kept(right: Callable) -> Callable:
     "the update with eps inside the root, as Keras's Adagrad and RMSprop have it",
     wrong="param -= lr * grad / np.sqrt(v + eps)",
     right="param -= lr * grad / (np.sqrt(v) + eps)",
+    sources=("pytorch/pytorch#23796", "FluxML/Flux.jl#448", "CyberZHG/keras-radam#29"),
 )
 def eps_inside_the_root(right: Callable) -> Callable:
     return lambda v, eps, correction=1.0: np.sqrt(v / correction + eps)
@@ -266,7 +279,7 @@ def eps_inside_the_root(right: Callable) -> Callable:
     "the update with eps added before the bias correction, as in Keras's and TensorFlow's Adam",
     wrong="param -= lr * np.sqrt(c2) / c1 * m / (np.sqrt(v) + eps)",
     right="param -= lr / c1 * m / (np.sqrt(v / c2) + eps)",
-    sources=("tensorflow/tensorflow#35102",),
+    sources=("tensorflow/tensorflow#9047", "keras-team/keras#17391"),
 )
 def eps_before_the_correction(right: Callable) -> Callable:
     return lambda v, eps, correction=1.0: (np.sqrt(v) + eps) / correction**0.5
@@ -277,6 +290,7 @@ def eps_before_the_correction(right: Callable) -> Callable:
     "the update of rows with eps added after the bias correction, as in torch's Adam and not in its SparseAdam",
     wrong="param[rows] -= lr / c1 * m / (np.sqrt(v / c2) + eps)",
     right="param[rows] -= lr * np.sqrt(c2) / c1 * m / (np.sqrt(v) + eps)",
+    sources=("https://docs.pytorch.org/docs/stable/generated/torch.optim.Adam.html",),
 )
 def eps_after_the_correction(right: Callable) -> Callable:
     def wrong(self, name, *given):
@@ -307,6 +321,7 @@ def accumulator_begins_at_a_tenth(right: Callable) -> Callable:
     "the update whose moving average of squares begins at 1, as TensorFlow 1's RMSProp has it",
     wrong="square_avg = np.ones_like(param)",
     right="square_avg = np.zeros_like(param)",
+    sources=("google-deepmind/optax#49", "jax-ml/jax#975"),
 )
 def squares_begin_at_1(right: Callable) -> Callable:
     def wrong(self, name, *given):
@@ -322,6 +337,7 @@ def squares_begin_at_1(right: Callable) -> Callable:
     "the update whose momentum has the learning rate in it, as in Keras and Caffe",
     wrong="buf = momentum * buf + lr * grad; param -= buf",
     right="buf = momentum * buf + grad; param -= lr * buf",
+    sources=("pytorch/pytorch#1099",),
 )
 def momentum_of_updates(right: Callable) -> Callable:
     def wrong(self, name, param, at, grad):
@@ -336,10 +352,28 @@ def momentum_of_updates(right: Callable) -> Callable:
 
 
 @variant(
+    "SGD.update",
+    "the update whose momentum averages the gradients instead of summing them, as in HIPS autograd",
+    wrong="buf = momentum * buf + (1 - momentum) * grad",
+    right="buf = momentum * buf + grad",
+    sources=("HIPS/autograd#289",),
+)
+def momentum_averaged(right: Callable) -> Callable:
+    averaged = optioned(lambda o: {"dampening": o.momentum})(dampened_at_first(right))
+
+    def wrong(self, *given):
+        plain = self.options.dampening or self.options.nesterov
+        return right(self, *given) if plain else averaged(self, *given)
+
+    return wrong
+
+
+@variant(
     "Adam.update",
     "the update with amsgrad's largest of the bias-corrected second moments, as in Optax",
     wrong="largest = np.maximum(largest, v / c2); param -= lr / c1 * m / (np.sqrt(largest) + eps)",
     right="largest = np.maximum(largest, v); param -= lr / c1 * m / (np.sqrt(largest / c2) + eps)",
+    sources=("google-deepmind/optax#1389",),
 )
 def amsgrad_of_the_corrected(right: Callable) -> Callable:
     def wrong(self, name, *given):
@@ -362,6 +396,7 @@ def amsgrad_of_the_corrected(right: Callable) -> Callable:
     "the update that leaves rows without a gradient alone, moments and all, as TensorFlow's LazyAdam does",
     wrong="m[rows] = beta1 * m[rows] + (1 - beta1) * grad[rows]",
     right="m = beta1 * m + (1 - beta1) * grad",
+    sources=("https://www.tensorflow.org/addons/api_docs/python/tfa/optimizers/LazyAdam",),
 )
 def moments_lazy(right: Callable) -> Callable:
     def wrong(self, name, param, at, grad):
@@ -411,7 +446,7 @@ def momentum_lazy(right: Callable) -> Callable:
     "the update with weight decay in the gradient, as in torch's Adam, where AdamW is asked for",
     wrong="grad = grad + weight_decay * param",
     right="param *= 1 - lr * weight_decay",
-    sources=("https://arxiv.org/abs/1711.05101",),
+    sources=("pytorch/pytorch#48793", "https://arxiv.org/abs/1711.05101"),
 )
 def decay_coupled(right: Callable) -> Callable:
     return lambda self, grad, param: with_decay(grad, param, self.options.weight_decay)
@@ -422,6 +457,7 @@ def decay_coupled(right: Callable) -> Callable:
     "the update with weight decay beside the gradient, as in AdamW and in every optimizer of Keras",
     wrong="param *= 1 - lr * weight_decay",
     right="grad = grad + weight_decay * param",
+    sources=("https://github.com/keras-team/keras/blob/master/keras/src/optimizers/base_optimizer.py",),
 )
 def decay_decoupled(right: Callable) -> Callable:
     def wrong(self, name, param, *given):
@@ -438,7 +474,7 @@ def decay_decoupled(right: Callable) -> Callable:
     "the update whose weight decay is not multiplied by the learning rate, as in TensorFlow Addons",
     wrong="param *= 1 - weight_decay",
     right="param *= 1 - lr * weight_decay",
-    sources=("https://www.tensorflow.org/addons/api_docs/python/tfa/optimizers/AdamW",),
+    sources=("egg-west/AdamW-pytorch#1", "https://www.tensorflow.org/addons/api_docs/python/tfa/optimizers/AdamW"),
 )
 def decay_without_the_lr(right: Callable) -> Callable:
     def wrong(self, grad, param):
@@ -453,6 +489,7 @@ def decay_without_the_lr(right: Callable) -> Callable:
     "the update whose weight decay comes last, as in Hugging Face's AdamW",
     wrong="param -= lr * update; param *= 1 - lr * weight_decay",
     right="param *= 1 - lr * weight_decay; param -= lr * update",
+    sources=("kyleliang919/C-Optim#3", "bitsandbytes-foundation/bitsandbytes#2010"),
 )
 def decay_last(right: Callable) -> Callable:
     def wrong(self, name, param, *given):
@@ -469,6 +506,7 @@ def decay_last(right: Callable) -> Callable:
     "the update with twice the weight decay, the gradient of Keras's l2 penalty weight_decay * sum(param**2)",
     wrong="grad = grad + 2 * weight_decay * param",
     right="grad = grad + weight_decay * param",
+    sources=("https://www.tensorflow.org/api_docs/python/tf/keras/regularizers/L2",),
 )
 def decay_doubled(right: Callable) -> Callable:
     return lambda grad, param, weight_decay: right(grad, param, 2 * weight_decay)
@@ -482,7 +520,7 @@ def decay_doubled(right: Callable) -> Callable:
     "the update with gradients that are clipped one tensor at a time, as Keras's clipnorm does",
     wrong="for grad in grads: grad *= min(max_norm / norm(grad), 1)",
     right="factor = min(max_norm / total_norm(grads), 1); for grad in grads: grad *= factor",
-    sources=("https://keras.io/api/optimizers/",),
+    sources=("keras-team/keras#13575", "huggingface/transformers#581"),
 )
 def clipped_one_by_one(right: Callable) -> Callable:
     def wrong(grads, max_norm):
@@ -494,7 +532,7 @@ def clipped_one_by_one(right: Callable) -> Callable:
 
 @variant(
     "clip_grad_norm_",
-    "the update with gradients that are clipped to max_norm itself, where PyTorch divides by the norm + 1e-6",
+    "the update with gradients clipped to max_norm itself, as in TensorFlow; PyTorch divides by the norm + 1e-6",
     wrong="grad *= min(max_norm / total_norm, 1)",
     right="grad *= min(max_norm / (total_norm + 1e-6), 1)",
     sources=("https://www.tensorflow.org/api_docs/python/tf/clip_by_global_norm",),
