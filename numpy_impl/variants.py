@@ -48,6 +48,7 @@ def max_with_ties(share: Callable) -> Callable:
     "the gradient of a maximum that equal maxima share evenly, as in JAX and torch.amax",
     wrong="d_vectors = d * ties / ties.sum(axis=0)",
     right="d_vectors = d * (np.arange(L) == vectors.argmax(axis=0))",
+    sources=("tensorflow/tensorflow#51682", "tensorflow/tensorflow#4886"),
 )
 def max_ties_shared(right: Callable) -> Callable:
     def share(places, bag):
@@ -79,6 +80,7 @@ def max_ties_to_the_last(right: Callable) -> Callable:
     "the gradient that passes relu where its input is exactly 0 too, as in torch.clamp(min=0)",
     wrong="dx = d * (x >= 0)",
     right="dx = d * (x > 0)",
+    sources=("iamtrask/Grokking-Deep-Learning#13", "jax-ml/jax#37821"),
 )
 @in_backward
 def relu_slope_1_at_0(gradient, d, x):
@@ -256,6 +258,7 @@ def hits_kept(right: Callable) -> Callable:
     "the update with eps inside the root, as Keras's Adagrad and RMSprop have it",
     wrong="param -= lr * grad / np.sqrt(v + eps)",
     right="param -= lr * grad / (np.sqrt(v) + eps)",
+    sources=("FluxML/Flux.jl#448", "CyberZHG/keras-radam#29"),
 )
 def eps_inside_the_root(right: Callable) -> Callable:
     return lambda v, eps, correction=1.0: np.sqrt(v / correction + eps)
@@ -266,7 +269,7 @@ def eps_inside_the_root(right: Callable) -> Callable:
     "the update with eps added before the bias correction, as in Keras's and TensorFlow's Adam",
     wrong="param -= lr * np.sqrt(c2) / c1 * m / (np.sqrt(v) + eps)",
     right="param -= lr / c1 * m / (np.sqrt(v / c2) + eps)",
-    sources=("tensorflow/tensorflow#35102",),
+    sources=("tensorflow/tensorflow#9047", "keras-team/keras#17391"),
 )
 def eps_before_the_correction(right: Callable) -> Callable:
     return lambda v, eps, correction=1.0: (np.sqrt(v) + eps) / correction**0.5
@@ -322,6 +325,7 @@ def squares_begin_at_1(right: Callable) -> Callable:
     "the update whose momentum has the learning rate in it, as in Keras and Caffe",
     wrong="buf = momentum * buf + lr * grad; param -= buf",
     right="buf = momentum * buf + grad; param -= lr * buf",
+    sources=("https://github.com/keras-team/keras/blob/master/keras/src/optimizers/sgd.py",),
 )
 def momentum_of_updates(right: Callable) -> Callable:
     def wrong(self, name, param, at, grad):
@@ -438,7 +442,9 @@ def decay_decoupled(right: Callable) -> Callable:
     "the update whose weight decay is not multiplied by the learning rate, as in TensorFlow Addons",
     wrong="param *= 1 - weight_decay",
     right="param *= 1 - lr * weight_decay",
-    sources=("https://www.tensorflow.org/addons/api_docs/python/tfa/optimizers/AdamW",),
+    sources=(
+        "https://github.com/tensorflow/addons/blob/master/tensorflow_addons/optimizers/weight_decay_optimizers.py",
+    ),
 )
 def decay_without_the_lr(right: Callable) -> Callable:
     def wrong(self, grad, param):
@@ -482,7 +488,7 @@ def decay_doubled(right: Callable) -> Callable:
     "the update with gradients that are clipped one tensor at a time, as Keras's clipnorm does",
     wrong="for grad in grads: grad *= min(max_norm / norm(grad), 1)",
     right="factor = min(max_norm / total_norm(grads), 1); for grad in grads: grad *= factor",
-    sources=("https://keras.io/api/optimizers/",),
+    sources=("keras-team/keras#13575", "huggingface/transformers#581"),
 )
 def clipped_one_by_one(right: Callable) -> Callable:
     def wrong(grads, max_norm):

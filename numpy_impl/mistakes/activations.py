@@ -28,10 +28,23 @@ def relu_passes_all(gradient, d, x):
     "the gradient that relu cuts by its own sign instead of the input's",
     wrong="dx = d * (d > 0)",
     right="dx = d * (x > 0)",
+    sources=("exacity/deeplearningbook-chinese#127",),
 )
 @in_backward
 def relu_of_the_gradient(gradient, d, x):
     return d * (d > 0)
+
+
+@mistake(
+    "relu",
+    "the slope of relu alone, without the gradient that came from above",
+    wrong="dx = (x > 0) * 1.0",
+    right="dx = d * (x > 0)",
+    sources=("haifengl/smile#528",),
+)
+@in_backward
+def relu_slope_alone(gradient, d, x):
+    return (x > 0).astype(d.dtype)
 
 
 @mistake(
@@ -61,6 +74,7 @@ def tanh_slope_of_the_input(gradient, d, x):
     "the gradient through the sigmoid with the slope at the output: the sigmoid is taken twice",
     wrong="dx = d * sigmoid(y) * (1 - sigmoid(y))",
     right="dx = d * y * (1 - y)",
+    sources=("benoitfragit/libBrain#78",),
 )
 def sigmoid_taken_twice(right: Callable) -> Callable:
     def wrong(x):
@@ -75,6 +89,7 @@ def sigmoid_taken_twice(right: Callable) -> Callable:
     "the gradient through the sigmoid with x (1 - x) for sigmoid(x) (1 - sigmoid(x))",
     wrong="dx = d * x * (1 - x)",
     right="dx = d * y * (1 - y)",
+    sources=("BoltzmannEntropy/interviews.ai#4",),
 )
 @in_backward
 def sigmoid_slope_of_the_input(gradient, d, x):
@@ -121,6 +136,7 @@ def dropout_unscaled(right: Callable) -> Callable:
     "the units that dropout keeps, divided by p instead of 1 - p",
     wrong="y = x * keep / p",
     right="y = x * keep / (1 - p)",
+    sources=("kaldi-asr/kaldi#2814", "lmjohns3/theanets#123"),
 )
 def dropout_by_p(right: Callable) -> Callable:
     return lambda x, keep, p: right(x, keep, 1 - p)
@@ -129,12 +145,13 @@ def dropout_by_p(right: Callable) -> Callable:
 @mistake(
     "dropout",
     "the gradient that reaches the units which were dropped",
-    wrong="dx = d",
+    wrong="dx = d / (1 - p)",
     right="dx = d * keep / (1 - p)",
+    sources=("ddbourgin/numpy-ml#94",),
 )
 @in_backward
 def dropout_not_in_the_backward(gradient, d, x, keep, p):
-    return d
+    return d if keep is None else d / (1 - p)
 
 
 @mistake(

@@ -16,6 +16,7 @@ from reference.contract import RowGrad
     "the bias gradient of the first example alone instead of the sum over the batch",
     wrong="db = d[0]",
     right="db = d.sum(axis=0)",
+    sources=("mlpack/mlpack#3679",),
 )
 @in_backward
 def bias_not_summed(gradients, d, x, weight, bias):
@@ -27,6 +28,7 @@ def bias_not_summed(gradients, d, x, weight, bias):
     "the bias gradient that is averaged over the batch, though the loss has done so already",
     wrong="db = d.mean(axis=0)",
     right="db = d.sum(axis=0)",
+    sources=("deeplearning4j/deeplearning4j#366", "kvfrans/notes#5"),
 )
 @in_backward
 def bias_averaged(gradients, d, x, weight, bias):
@@ -104,6 +106,7 @@ def weight_transposed(right: Callable) -> Callable:
     "the gradient added to that of the steps before, which nobody has set to zero",
     wrong="loss.backward(); optimizer.step()",
     right="optimizer.zero_grad(); loss.backward(); optimizer.step()",
+    sources=("karpathy/llm.c#548", "facebookresearch/nwm#16"),
 )
 def gradients_not_zeroed(right: Callable) -> Callable:
     def wrong(self, batch):

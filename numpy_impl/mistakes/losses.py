@@ -67,6 +67,7 @@ def target_not_subtracted(gradient, logits, target, **options):
     "the loss of probabilities that went through softmax twice",
     wrong="loss = cross_entropy(softmax(logits), target)",
     right="loss = cross_entropy(logits, target)",
+    sources=("Lightning-Universe/lightning-bolts#654", "tflearn/tflearn#562"),
 )
 def softmax_taken_twice(right: Callable) -> Callable:
     def wrong(logits, target, **options):
@@ -87,6 +88,7 @@ def softmax_taken_twice(right: Callable) -> Callable:
     "the loss of a softmax over the batch instead of over the classes",
     wrong="p = exp(logits) / exp(logits).sum(axis=0)",
     right="p = exp(logits) / exp(logits).sum(axis=1, keepdims=True)",
+    sources=("perone/euclidesdb#2", "MicrosoftDocs/pytorchfundamentals#21"),
 )
 def softmax_over_the_batch(right: Callable) -> Callable:
     def wrong(logits, target, **options):
@@ -117,6 +119,7 @@ def log_of_shifted_probability(right: Callable) -> Callable:
     "the loss of exp(logits), which overflows: the largest logit was not subtracted first",
     wrong="p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)",
     right="e = np.exp(logits - logits.max(axis=1, keepdims=True)); p = e / e.sum(axis=1, keepdims=True)",
+    sources=("dwavesystems/dwave-optimization#555", "deeplearning4j/deeplearning4j#6039"),
 )
 def softmax_overflows(right: Callable) -> Callable:
     def wrong(logits, target, **options):
@@ -171,6 +174,7 @@ def mean_over_classes(right: Callable) -> Callable:
     "the mean that divides by the ignored targets too",
     wrong="loss = losses[target != ignore_index].sum() / len(target)",
     right="loss = losses[target != ignore_index].mean()",
+    sources=("linkedin/Liger-Kernel#974",),
 )
 def ignored_in_the_divisor(right: Callable) -> Callable:
     def wrong(logits, target, **options):
@@ -190,6 +194,7 @@ def ignored_in_the_divisor(right: Callable) -> Callable:
     "the loss that counts the targets which ignore_index names",
     wrong="loss = cross_entropy(logits, target)",
     right="loss = cross_entropy(logits, target, ignore_index=ignore_index)",
+    sources=("lucidrains/DALLE-pytorch#57",),
 )
 def ignore_index_forgotten(right: Callable) -> Callable:
     def wrong(logits, target, **options):

@@ -210,6 +210,33 @@ def negatives_averaged(right: Callable) -> Callable:
     return wrong
 
 
+@mistake(
+    "negative_sampling",
+    "the loss that sums the scores of the negatives before the sigmoid instead of after",
+    wrong="loss = -(log_sigmoid(score) + log_sigmoid(-negative_scores.sum(axis=1)))",
+    right="loss = -(log_sigmoid(score) + log_sigmoid(-negative_scores).sum(axis=1))",
+    sources=("DSKSD/DeepNLP-models-Pytorch#15",),
+)
+def negatives_summed_before_the_sigmoid(right: Callable) -> Callable:
+    def wrong(hidden, table, batch, accidental_hits, reduction, sparse):
+        of_targets = replace(batch, negatives=batch.negatives[:, :0])
+        loss, d_targets = right(hidden, table, of_targets, accidental_hits, reduction, sparse)
+        drawn = batch.negatives
+        counted = (drawn != batch.targets[:, None]) | (accidental_hits != "mask")
+        score = (counted * scores_of(hidden, table, drawn)).sum(axis=1, keepdims=True)
+        log_p, d_log_p = log_sigmoid(-score)
+        divisor = divisor_of(hidden, reduction)
+
+        def summed():
+            d = d_log_p(np.ones_like(score)) * counted / divisor
+            both = zip(d_targets(), answered(hidden, table, drawn, d, sparse), strict=True)
+            return tuple(added(of_target, of_negatives) for of_target, of_negatives in both)
+
+        return loss - log_p.sum() / divisor, summed
+
+    return wrong
+
+
 def times(gradient, factor):
     return replace(gradient, values=gradient.values * factor) if isinstance(gradient, RowGrad) else gradient * factor
 
@@ -286,6 +313,7 @@ def tables_swapped(right: Callable) -> Callable:
     "the loss of words held against the table in which they were looked up: the two tables are tied",
     wrong="scores = hidden @ center.T",
     right="scores = hidden @ context.T",
+    sources=("udacity/deep-learning-v2-pytorch#199",),
 )
 def tables_tied(right: Callable) -> Callable:
     def wrong(self, p, batch):
@@ -322,9 +350,10 @@ def centre_of_one_context(right: Callable) -> Callable:
 
 @mistake(
     "SkipGram.forward",
-    "the loss of the centre given its context instead of the context given its centre",
+    "the loss of the centre given its context, word2vec.c's way, instead of the context given its centre",
     wrong="pairs = [(context, center), ...]",
     right="pairs = [(center, context), ...]",
+    sources=("piskvorky/gensim#2579",),
 )
 def centre_and_context_swapped(right: Callable) -> Callable:
     def wrong(self, p, batch):
@@ -340,6 +369,7 @@ def centre_and_context_swapped(right: Callable) -> Callable:
     "the loss without the last word of each context: the window ends one word early",
     wrong="context = words[i - window : i] + words[i + 1 : i + window]",
     right="context = words[i - window : i] + words[i + 1 : i + window + 1]",
+    sources=("Andras7/word2vec-pytorch#4", "Andras7/word2vec-pytorch#10"),
     also={"CBOW.forward": lambda right: lambda self, p, batch: right(self, p, without_last_words(batch))},
 )
 def window_one_short(right: Callable) -> Callable:
@@ -357,6 +387,7 @@ def window_one_short(right: Callable) -> Callable:
     "the loss of contexts that have their centre in them",
     wrong="context = words[i - window : i + window + 1]",
     right="context = words[i - window : i] + words[i + 1 : i + window + 1]",
+    sources=("dalinvip/pytorch_word2vec#4",),
 )
 def centre_in_its_context(right: Callable) -> Callable:
     def wrong(self, p, batch):

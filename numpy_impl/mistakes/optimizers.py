@@ -57,6 +57,7 @@ def update_added(right: Callable) -> Callable:
     "the update of an optimizer that is made anew in every step, and so forgets its state",
     wrong="for batch in batches: optimizer = Adam(model.parameters())",
     right="optimizer = Adam(model.parameters()); for batch in batches: ...",
+    sources=("raskr/rust-autograd#16",),
 )
 def state_forgotten(right: Callable) -> Callable:
     def wrong(self, p, g):
@@ -108,6 +109,7 @@ def only_where_there_is_a_gradient(right: Callable) -> Callable:
     "the update that decays only the rows which have a gradient",
     wrong="grad[rows] += weight_decay * param[rows]",
     right="grad += weight_decay * param",
+    sources=("tensorflow/addons#767", "pytorch/pytorch#25560"),
     also={"AdamW.decayed": only_where_there_is_a_gradient},
 )
 def decay_of_touched_rows(right: Callable) -> Callable:
@@ -386,6 +388,7 @@ def bias_correction_a_step_ahead(right: Callable) -> Callable:
     "the update whose bias correction is that of the step before, which in the first step is 0",
     wrong="for step in range(steps): m_hat = m / (1 - beta ** step)",
     right="for step in range(1, steps + 1): m_hat = m / (1 - beta ** step)",
+    sources=("tracel-ai/burn#834", "deeplearning4j/nd4j#1227"),
 )
 def bias_correction_a_step_behind(right: Callable) -> Callable:
     return lambda beta, step: np.float64(right(beta, step - 1))
@@ -396,9 +399,28 @@ def bias_correction_a_step_behind(right: Callable) -> Callable:
     "the update whose bias correction is that of the first step in every step",
     wrong="m_hat = m / (1 - beta)",
     right="m_hat = m / (1 - beta ** step)",
+    sources=("eriklindernoren/ML-From-Scratch#35",),
 )
 def bias_correction_of_the_first_step(right: Callable) -> Callable:
     return lambda beta, step: right(beta, np.ones(()))
+
+
+@mistake(
+    ("Adam.update", "SparseAdam.update"),
+    "the update that counts a step for each parameter, not one for all of them",
+    wrong="for param in params: step += 1; update(param, step)",
+    right="step += 1; for param in params: update(param, step)",
+    sources=("DiffSharp/DiffSharp#292",),
+)
+def step_of_each_parameter(right: Callable) -> Callable:
+    def wrong(self, name, *given):
+        steps = self.state["step"]
+        step, before = steps[name], float(steps[name])
+        step[...] = before * len(steps) + list(steps).index(name)
+        right(self, name, *given)
+        step[...] = before + 1
+
+    return wrong
 
 
 @mistake(
@@ -429,6 +451,7 @@ def amsgrad_forgotten(right: Callable) -> Callable:
     "the update with gradients that are not clipped, though max_norm is asked for",
     wrong="optimizer.step()",
     right="clip_grad_norm_(parameters, max_norm); optimizer.step()",
+    sources=("NVIDIA/OpenSeq2Seq#192",),
 )
 def clipping_forgotten(right: Callable) -> Callable:
     return lambda grads, max_norm: None
@@ -508,7 +531,7 @@ def schedule_forgotten(right: Callable) -> Callable:
     "the update with the learning rate of the next step",
     wrong="scheduler.step(); optimizer.step()",
     right="optimizer.step(); scheduler.step()",
-    sources=("https://docs.pytorch.org/docs/stable/optim.html",),
+    sources=("mlcommons/GaNDLF#107", "facebookresearch/ParlAI#2042"),
 )
 def schedule_a_step_ahead(right: Callable) -> Callable:
     def wrong(self):

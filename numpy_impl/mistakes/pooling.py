@@ -162,6 +162,7 @@ def max_to_all(right: Callable) -> Callable:
     "the gradient of a maximum that every equal of it gets whole, the same id twice in a bag among them",
     wrong="d_vectors = d[:, None] * (vectors == pooled[:, None])",
     right="d_vectors = d[:, None] * (np.arange(L)[:, None] == vectors.argmax(axis=1)[:, None])",
+    sources=("Theano/Theano#5248", "Theano/Theano#5404"),
 )
 def max_to_each_equal(right: Callable) -> Callable:
     def wrong(ids, weight, sparse, offsets=None, mode="mean", padding_idx=None, include_last_offset=False):
