@@ -14,7 +14,7 @@ from numpy_impl.embedding_bag import flat
 from numpy_impl.functional import gelu as erf_form
 from numpy_impl.functional import gelu_tanh as tanh_form
 from numpy_impl.mistakes.losses import distribution
-from numpy_impl.mistakes.optimizers import optioned
+from numpy_impl.mistakes.optimizers import dampened_at_first, optioned
 from numpy_impl.mistakes.planting import Mistake, entered_in, in_backward
 from numpy_impl.optimizers import AdamW, place, total_norm, with_decay
 from numpy_impl.rows import rows_of
@@ -179,6 +179,9 @@ def class_weights_over_n(right: Callable) -> Callable:
     "the loss that smooths labels over the other C - 1 classes, as in fairseq",
     wrong="q = np.full((N, C), s / (C - 1)); q[range(N), target] = 1 - s",
     right="q = np.full((N, C), s / C); q[range(N), target] += 1 - s",
+    sources=(
+        "https://github.com/facebookresearch/fairseq/blob/main/fairseq/criterions/label_smoothed_cross_entropy.py",
+    ),
 )
 def smoothing_over_the_others(right: Callable) -> Callable:
     def wrong(logits, target, label_smoothing=0.0, **options):
@@ -214,6 +217,7 @@ def probabilities_clipped(right: Callable) -> Callable:
     "half the squared error, as in scikit-learn",
     wrong="loss = ((output - target) ** 2).mean() / 2",
     right="loss = ((output - target) ** 2).mean()",
+    sources=("scikit-learn/scikit-learn#30712",),
 )
 def mse_halved(right: Callable) -> Callable:
     def wrong(*given, **options):
@@ -258,7 +262,7 @@ def hits_kept(right: Callable) -> Callable:
     "the update with eps inside the root, as Keras's Adagrad and RMSprop have it",
     wrong="param -= lr * grad / np.sqrt(v + eps)",
     right="param -= lr * grad / (np.sqrt(v) + eps)",
-    sources=("FluxML/Flux.jl#448", "CyberZHG/keras-radam#29"),
+    sources=("pytorch/pytorch#23796", "FluxML/Flux.jl#448", "CyberZHG/keras-radam#29"),
 )
 def eps_inside_the_root(right: Callable) -> Callable:
     return lambda v, eps, correction=1.0: np.sqrt(v / correction + eps)
@@ -310,6 +314,7 @@ def accumulator_begins_at_a_tenth(right: Callable) -> Callable:
     "the update whose moving average of squares begins at 1, as TensorFlow 1's RMSProp has it",
     wrong="square_avg = np.ones_like(param)",
     right="square_avg = np.zeros_like(param)",
+    sources=("google-deepmind/optax#49", "jax-ml/jax#975"),
 )
 def squares_begin_at_1(right: Callable) -> Callable:
     def wrong(self, name, *given):
@@ -325,7 +330,7 @@ def squares_begin_at_1(right: Callable) -> Callable:
     "the update whose momentum has the learning rate in it, as in Keras and Caffe",
     wrong="buf = momentum * buf + lr * grad; param -= buf",
     right="buf = momentum * buf + grad; param -= lr * buf",
-    sources=("https://github.com/keras-team/keras/blob/master/keras/src/optimizers/sgd.py",),
+    sources=("pytorch/pytorch#1099",),
 )
 def momentum_of_updates(right: Callable) -> Callable:
     def wrong(self, name, param, at, grad):
@@ -340,10 +345,28 @@ def momentum_of_updates(right: Callable) -> Callable:
 
 
 @variant(
+    "SGD.update",
+    "the update whose momentum averages the gradients instead of summing them, as in HIPS autograd",
+    wrong="buf = momentum * buf + (1 - momentum) * grad",
+    right="buf = momentum * buf + grad",
+    sources=("HIPS/autograd#289",),
+)
+def momentum_averaged(right: Callable) -> Callable:
+    averaged = optioned(lambda o: {"dampening": o.momentum})(dampened_at_first(right))
+
+    def wrong(self, *given):
+        plain = self.options.dampening or self.options.nesterov
+        return right(self, *given) if plain else averaged(self, *given)
+
+    return wrong
+
+
+@variant(
     "Adam.update",
     "the update with amsgrad's largest of the bias-corrected second moments, as in Optax",
     wrong="largest = np.maximum(largest, v / c2); param -= lr / c1 * m / (np.sqrt(largest) + eps)",
     right="largest = np.maximum(largest, v); param -= lr / c1 * m / (np.sqrt(largest / c2) + eps)",
+    sources=("google-deepmind/optax#1389",),
 )
 def amsgrad_of_the_corrected(right: Callable) -> Callable:
     def wrong(self, name, *given):
@@ -415,7 +438,7 @@ def momentum_lazy(right: Callable) -> Callable:
     "the update with weight decay in the gradient, as in torch's Adam, where AdamW is asked for",
     wrong="grad = grad + weight_decay * param",
     right="param *= 1 - lr * weight_decay",
-    sources=("https://arxiv.org/abs/1711.05101",),
+    sources=("pytorch/pytorch#48793", "https://arxiv.org/abs/1711.05101"),
 )
 def decay_coupled(right: Callable) -> Callable:
     return lambda self, grad, param: with_decay(grad, param, self.options.weight_decay)
@@ -442,9 +465,7 @@ def decay_decoupled(right: Callable) -> Callable:
     "the update whose weight decay is not multiplied by the learning rate, as in TensorFlow Addons",
     wrong="param *= 1 - weight_decay",
     right="param *= 1 - lr * weight_decay",
-    sources=(
-        "https://github.com/tensorflow/addons/blob/master/tensorflow_addons/optimizers/weight_decay_optimizers.py",
-    ),
+    sources=("egg-west/AdamW-pytorch#1", "https://www.tensorflow.org/addons/api_docs/python/tfa/optimizers/AdamW"),
 )
 def decay_without_the_lr(right: Callable) -> Callable:
     def wrong(self, grad, param):
@@ -459,6 +480,7 @@ def decay_without_the_lr(right: Callable) -> Callable:
     "the update whose weight decay comes last, as in Hugging Face's AdamW",
     wrong="param -= lr * update; param *= 1 - lr * weight_decay",
     right="param *= 1 - lr * weight_decay; param -= lr * update",
+    sources=("kyleliang919/C-Optim#3", "bitsandbytes-foundation/bitsandbytes#2010"),
 )
 def decay_last(right: Callable) -> Callable:
     def wrong(self, name, param, *given):

@@ -269,6 +269,7 @@ def ignored_targets_smoothed(right: Callable) -> Callable:
     "the gradient of the squared error without its factor 2",
     wrong="d = (output - target) / output.size",
     right="d = 2 * (output - target) / output.size",
+    sources=("davisking/dlib#1169",),
 )
 @in_backward
 def mse_without_2(gradient, output, target, reduction):
@@ -288,6 +289,18 @@ def mse_over_the_batch(right: Callable) -> Callable:
         return loss * factor, lambda: backward() * factor
 
     return wrong
+
+
+@mistake(
+    "mse_loss",
+    "the gradient of the squared error over the batch alone, where the loss is the mean of all entries",
+    wrong="d = 2 * (output - target) / len(output)",
+    right="d = 2 * (output - target) / output.size",
+    sources=("scikit-learn/scikit-learn#8349",),
+)
+@in_backward
+def mse_gradient_over_the_batch(gradient, output, target, reduction):
+    return gradient * output.shape[1] if reduction == "mean" else gradient
 
 
 @mistake(

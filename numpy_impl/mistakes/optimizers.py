@@ -77,6 +77,7 @@ def state_forgotten(right: Callable) -> Callable:
     "the update without weight decay, which is asked for",
     wrong="grad = grad",
     right="grad = grad + weight_decay * param",
+    sources=("PaddlePaddle/Paddle#5836",),
     also={"AdamW.decayed": lambda right: lambda self, grad, param: grad},
 )
 def decay_forgotten(right: Callable) -> Callable:
@@ -196,16 +197,6 @@ def dampened_from_each_rows_second(right: Callable) -> Callable:
 )
 def dampening_forgotten(right: Callable) -> Callable:
     return optioned(lambda o: {"dampening": 0.0})(right)
-
-
-@mistake(
-    "SGD.update",
-    "the update whose momentum averages the gradients instead of summing them",
-    wrong="buf = momentum * buf + (1 - momentum) * grad",
-    right="buf = momentum * buf + grad",
-)
-def momentum_averaged(right: Callable) -> Callable:
-    return optioned(lambda o: {} if o.dampening or o.nesterov or not o.momentum else {"dampening": o.momentum})(right)
 
 
 @mistake(
