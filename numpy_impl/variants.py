@@ -92,6 +92,7 @@ def relu_slope_1_at_0(gradient, d, x):
     "the gradient half of which passes relu where its input is exactly 0, as in JAX's maximum(x, 0)",
     wrong="dx = d * ((x > 0) + 0.5 * (x == 0))",
     right="dx = d * (x > 0)",
+    sources=("jax-ml/jax#37821",),
 )
 @in_backward
 def relu_slope_half_at_0(gradient, d, x):
@@ -128,6 +129,7 @@ def gelu_by_erf(right: Callable) -> Callable:
     "the pooled vector in which padding is a word like any other, as in Keras without mask_zero",
     wrong="pooled = weight[ids].mean(axis=1)",
     right="pooled = weight[ids[ids != padding_idx]].mean(axis=0)",
+    sources=("https://keras.io/api/layers/core_layers/embedding/",),
 )
 def padding_counted(right: Callable) -> Callable:
     def wrong(ids, weight, sparse, offsets=None, mode="mean", padding_idx=None, *options):
@@ -138,9 +140,10 @@ def padding_counted(right: Callable) -> Callable:
 
 @variant(
     "renorm",
-    "the table whose rows were rescaled to max_norm itself, where PyTorch divides by the norm + 1e-7",
+    "the table whose rows were rescaled to max_norm itself, as in TensorFlow; PyTorch divides by the norm + 1e-7",
     wrong="weight[rows] *= max_norm / norms",
     right="weight[rows] *= max_norm / (norms + 1e-7)",
+    sources=("https://www.tensorflow.org/api_docs/python/tf/clip_by_norm",),
 )
 def max_norm_itself(right: Callable) -> Callable:
     def wrong(weight, ids, max_norm, norm_type):
@@ -196,6 +199,7 @@ def smoothing_over_the_others(right: Callable) -> Callable:
     "the loss of probabilities that are clipped at 1e-7, as in Keras",
     wrong="p = np.clip(p, 1e-7, 1 - 1e-7)",
     right="loss = -log_softmax(logits)[range(N), target].mean()",
+    sources=("https://github.com/keras-team/keras/blob/master/keras/src/backend/tensorflow/nn.py",),
 )
 def probabilities_clipped(right: Callable) -> Callable:
     def wrong(logits, target, **options):
@@ -232,6 +236,7 @@ def mse_halved(right: Callable) -> Callable:
     "the loss that leaves accidental hits out, as word2vec.c does, where they are to be kept",
     wrong="if negative == target: continue",
     right="losses = [loss_of(n) for n in negatives]",
+    sources=("https://github.com/tmikolov/word2vec/blob/master/word2vec.c",),
 )
 def hits_masked(right: Callable) -> Callable:
     def wrong(hidden, table, batch, accidental_hits, **options):
@@ -246,6 +251,7 @@ def hits_masked(right: Callable) -> Callable:
     "the loss that has accidental hits in it, as the formula has, where they are to be masked",
     wrong="losses = [loss_of(n) for n in negatives]",
     right="if negative == target: continue",
+    sources=("https://arxiv.org/abs/1402.3722", "theeluwin/pytorch-sgns#9"),
 )
 def hits_kept(right: Callable) -> Callable:
     def wrong(hidden, table, batch, accidental_hits, **options):
@@ -284,6 +290,7 @@ def eps_before_the_correction(right: Callable) -> Callable:
     "the update of rows with eps added after the bias correction, as in torch's Adam and not in its SparseAdam",
     wrong="param[rows] -= lr / c1 * m / (np.sqrt(v / c2) + eps)",
     right="param[rows] -= lr * np.sqrt(c2) / c1 * m / (np.sqrt(v) + eps)",
+    sources=("https://docs.pytorch.org/docs/stable/generated/torch.optim.Adam.html",),
 )
 def eps_after_the_correction(right: Callable) -> Callable:
     def wrong(self, name, *given):
@@ -389,6 +396,7 @@ def amsgrad_of_the_corrected(right: Callable) -> Callable:
     "the update that leaves rows without a gradient alone, moments and all, as TensorFlow's LazyAdam does",
     wrong="m[rows] = beta1 * m[rows] + (1 - beta1) * grad[rows]",
     right="m = beta1 * m + (1 - beta1) * grad",
+    sources=("https://www.tensorflow.org/addons/api_docs/python/tfa/optimizers/LazyAdam",),
 )
 def moments_lazy(right: Callable) -> Callable:
     def wrong(self, name, param, at, grad):
@@ -449,6 +457,7 @@ def decay_coupled(right: Callable) -> Callable:
     "the update with weight decay beside the gradient, as in AdamW and in every optimizer of Keras",
     wrong="param *= 1 - lr * weight_decay",
     right="grad = grad + weight_decay * param",
+    sources=("https://github.com/keras-team/keras/blob/master/keras/src/optimizers/base_optimizer.py",),
 )
 def decay_decoupled(right: Callable) -> Callable:
     def wrong(self, name, param, *given):
@@ -497,6 +506,7 @@ def decay_last(right: Callable) -> Callable:
     "the update with twice the weight decay, the gradient of Keras's l2 penalty weight_decay * sum(param**2)",
     wrong="grad = grad + 2 * weight_decay * param",
     right="grad = grad + weight_decay * param",
+    sources=("https://www.tensorflow.org/api_docs/python/tf/keras/regularizers/L2",),
 )
 def decay_doubled(right: Callable) -> Callable:
     return lambda grad, param, weight_decay: right(grad, param, 2 * weight_decay)
@@ -522,7 +532,7 @@ def clipped_one_by_one(right: Callable) -> Callable:
 
 @variant(
     "clip_grad_norm_",
-    "the update with gradients that are clipped to max_norm itself, where PyTorch divides by the norm + 1e-6",
+    "the update with gradients clipped to max_norm itself, as in TensorFlow; PyTorch divides by the norm + 1e-6",
     wrong="grad *= min(max_norm / total_norm, 1)",
     right="grad *= min(max_norm / (total_norm + 1e-6), 1)",
     sources=("https://www.tensorflow.org/api_docs/python/tf/clip_by_global_norm",),

@@ -35,6 +35,9 @@ DTYPES = ("float64", "float32")
 STEPS, PARAMETERS = 5, 5000
 """Up to so many steps of a case are run, and only cases with at most so many parameters."""
 
+WIDE = 160
+"""From so many columns on, a terminal has room for a column for each model."""
+
 
 class Mistake(Implementation, Protocol):
     """What is known of a mistake or a variant, an implementation like any other."""
@@ -141,7 +144,7 @@ def show_kills(options: argparse.Namespace) -> int:
     env = report.environment()
     if options.json:
         report.write_whole(options.json, as_json(chosen.values(), env))
-    show(list(chosen.values()), cases, Console(width=None if sys.stdout.isatty() else 160))
+    show(list(chosen.values()), cases, Console(width=None if sys.stdout.isatty() else WIDE))
     print(report.sentence(env))
     return DISAGREE if any(kill.survives for kill in chosen.values()) else AGREE
 
@@ -166,7 +169,7 @@ def run(cases: Sequence[Case], kills: Mapping[str, Kill]) -> None:
 def show(kills: Sequence[Kill], cases: Sequence[Case], console: Console) -> None:
     """Print a line for each mistake, then one for each part of an implementation that they are made in."""
     families = list(dict.fromkeys(case.family for case in cases))
-    console.print(_by_mistake(kills, families))
+    console.print(_by_mistake(kills, families if console.width >= WIDE else []))
     if len(kills) > 1:
         console.print(_by_subject(kills, families))
     for kill in kills:
@@ -181,29 +184,27 @@ def show(kills: Sequence[Kill], cases: Sequence[Case], console: Console) -> None
 
 
 def _by_mistake(kills: Sequence[Kill], families: Sequence[str]) -> Table:
-    table = _table("cases that catch each mistake / cases in which it is made")
-    table.add_column("in")
+    table = _table("cases that catch each mistake / cases that run the line it is in")
     table.add_column("mistake", no_wrap=True)
     for column in (*families, *DTYPES):
         table.add_column(column, justify="right", no_wrap=True)
     table.add_column("shows first in", no_wrap=True)
     subject = ""
     for kill in kills:
-        name = kill.mistake.subject
-        if subject and name != subject:
+        if kill.mistake.subject != subject:
+            subject = kill.mistake.subject
             table.add_section()
-        made = Counter(key for result in kill.results.values() for key in (result.case.family, result.case.dtype))
+            table.add_row(Text(subject, "bold"))
+        run = Counter(key for result in kill.results.values() for key in (result.case.family, result.case.dtype))
         caught = Counter(key for result in kill.caught_by.values() for key in (result.case.family, result.case.dtype))
-        cells = [f"{caught[key]}/{made[key]}" if made[key] else "" for key in (*families, *DTYPES)]
-        style = "red" if kill.survives else None
-        table.add_row(name if name != subject else "", kill.mistake.name, *cells, shows_in(kill), style=style)
-        subject = name
+        cells = [f"{caught[key]}/{run[key]}" if run[key] else "" for key in (*families, *DTYPES)]
+        table.add_row(f"  {kill.mistake.name}", *cells, shows_in(kill), style="red" if kill.survives else None)
     return table
 
 
 def _by_subject(kills: Sequence[Kill], families: Sequence[str]) -> Table:
     table = _table("mistakes that the cases of each model catch")
-    table.add_column("in")
+    table.add_column("made in")
     for column in ("mistakes", *families, "caught in both dtypes"):
         table.add_column(column, justify="right")
     for subject in dict.fromkeys(kill.mistake.subject for kill in kills):

@@ -359,6 +359,7 @@ def duplicates_squared_first(right: Callable) -> Callable:
     "the update without bias correction",
     wrong="param -= lr * m / (np.sqrt(v) + eps)",
     right="param -= lr * m_hat / (np.sqrt(v_hat) + eps)",
+    sources=("ml-explore/mlx#1640", "nerfstudio-project/gsplat#770"),
 )
 def bias_correction_forgotten(right: Callable) -> Callable:
     return lambda beta, step: 1.0

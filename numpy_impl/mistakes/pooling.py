@@ -185,6 +185,7 @@ def max_to_each_equal(right: Callable) -> Callable:
     "the pooled vectors without the last bag, which has no offset after it",
     wrong="bags = zip(offsets[:-1], offsets[1:])",
     right="bags = zip(offsets, [*offsets[1:], len(ids)])",
+    sources=("pytorch/pytorch#167974",),
 )
 def last_bag_dropped(right: Callable) -> Callable:
     def wrong(ids, weight, sparse, offsets=None, mode="mean", padding_idx=None, include_last_offset=False):
