@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -219,6 +220,20 @@ def test_the_later_of_two_is_planted_around_the_earlier() -> None:
     alone = gradients(logits, SQUARE)["fc2.bias"]
     np.testing.assert_array_equal(gradients(together(logits, turned), SQUARE)["fc2.bias"], -alone)
     assert not np.allclose(gradients(together(turned, logits), SQUARE)["fc2.bias"], -alone)
+
+
+@pytest.mark.parametrize(
+    "case", ["cbow-hits-mask-sgd-rows-f64", "classifier-every-sgd-dense-f64", "embedding-seldom-sparseadam-rows-f64"]
+)
+def test_any_two_in_one_function_can_be_planted_at_once(case: str) -> None:
+    made = {name: EVERY[name] for name in kills.make(SHORT[case], EVERY) if name != "vocabulary-too-small"}
+    pairs = {
+        f"{one} + {other}": together(made[one], made[other])
+        for one, other in permutations(made, 2)
+        if made[one].plants.keys() & made[other].plants.keys()
+    }
+    results = hold(replace(SHORT[case], steps=1), {TORCH: load(TORCH)} | pairs, against=(TORCH,))
+    assert [results[pair].reason for pair in pairs if results[pair].verdict == "error"] == []
 
 
 def test_none_at_once_is_the_twin() -> None:

@@ -37,9 +37,8 @@ def not_scattered(right: Callable) -> Callable:
 )
 def duplicates_overwritten(right: Callable) -> Callable:
     def wrong(ids, d, num_embeddings, source=None):
-        grad = right(ids, d, num_embeddings, source)
-        grad.values[np.searchsorted(grad.rows, ids)] = d if source is None else d[source]
-        return grad
+        last = len(ids) - 1 - np.unique(ids[::-1], return_index=True)[1]
+        return with_one_of(right(ids, d, num_embeddings, source), ids, last, d, source)
 
     return wrong
 
@@ -52,12 +51,17 @@ def duplicates_overwritten(right: Callable) -> Callable:
 )
 def duplicates_first_kept(right: Callable) -> Callable:
     def wrong(ids, d, num_embeddings, source=None):
-        grad = right(ids, d, num_embeddings, source)
         first = np.unique(ids, return_index=True)[1]
-        grad.values[:] = d[first if source is None else source[first]]
-        return grad
+        return with_one_of(right(ids, d, num_embeddings, source), ids, first, d, source)
 
     return wrong
+
+
+def with_one_of(grad, ids, places, d, source):
+    """The gradient whose rows have that of one place each: places (U,) of the distinct ids, in their order."""
+    places = places[np.isin(ids[places], grad.rows)]
+    grad.values[np.searchsorted(grad.rows, ids[places])] = d[places if source is None else source[places]]
+    return grad
 
 
 @mistake(
@@ -69,8 +73,8 @@ def duplicates_first_kept(right: Callable) -> Callable:
 def duplicates_averaged(right: Callable) -> Callable:
     def wrong(ids, d, num_embeddings, source=None):
         grad = right(ids, d, num_embeddings, source)
-        counts = np.unique(ids, return_counts=True)[1]
-        return replace(grad, values=grad.values / counts[:, None].astype(d.dtype))
+        counts = np.bincount(ids, minlength=num_embeddings)[grad.rows]
+        return replace(grad, values=grad.values / np.maximum(counts, 1)[:, None].astype(d.dtype))
 
     return wrong
 

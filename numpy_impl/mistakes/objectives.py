@@ -148,9 +148,9 @@ def saturated_skipped(gradient, d, x):
     right="loss = masked(losses).sum(); d = masked(sigmoid(scores) - is_target)",
 )
 def hits_masked_in_the_loss_alone(right: Callable) -> Callable:
-    def wrong(hidden, table, batch, accidental_hits, reduction, sparse):
-        loss, _ = right(hidden, table, batch, accidental_hits, reduction, sparse)
-        return loss, right(hidden, table, batch, "keep", reduction, sparse)[1]
+    def wrong(hidden, table, batch, accidental_hits, **options):
+        loss, _ = right(hidden, table, batch, accidental_hits=accidental_hits, **options)
+        return loss, right(hidden, table, batch, accidental_hits="keep", **options)[1]
 
     return wrong
 
@@ -162,11 +162,9 @@ def hits_masked_in_the_loss_alone(right: Callable) -> Callable:
     right="loss = losses.sum(); d = sigmoid(scores) - is_target",
 )
 def hits_masked_in_the_gradient_alone(right: Callable) -> Callable:
-    def wrong(hidden, table, batch, accidental_hits, reduction, sparse):
-        masked = right(hidden, table, batch, "mask", reduction, sparse)
-        if accidental_hits == "mask":
-            return right(hidden, table, batch, "keep", reduction, sparse)[0], masked[1]
-        return right(hidden, table, batch, accidental_hits, reduction, sparse)[0], masked[1]
+    def wrong(hidden, table, batch, accidental_hits, **options):
+        loss, _ = right(hidden, table, batch, accidental_hits="keep", **options)
+        return loss, right(hidden, table, batch, accidental_hits="mask", **options)[1]
 
     return wrong
 
@@ -220,7 +218,8 @@ def negatives_averaged(right: Callable) -> Callable:
 def negatives_summed_before_the_sigmoid(right: Callable) -> Callable:
     def wrong(hidden, table, batch, accidental_hits, reduction, sparse):
         of_targets = replace(batch, negatives=batch.negatives[:, :0])
-        loss, d_targets = right(hidden, table, of_targets, accidental_hits, reduction, sparse)
+        options = {"accidental_hits": accidental_hits, "reduction": reduction, "sparse": sparse}
+        loss, d_targets = right(hidden, table, of_targets, **options)
         drawn = batch.negatives
         counted = (drawn != batch.targets[:, None]) | (accidental_hits != "mask")
         score = (counted * scores_of(hidden, table, drawn)).sum(axis=1, keepdims=True)

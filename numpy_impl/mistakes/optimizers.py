@@ -322,7 +322,7 @@ def beginning_with(kind: str, more: Callable) -> Plant:
 
     def plant(right: Callable) -> Callable:
         def wrong(self, name, param, at, grad):
-            if name in self.squares:
+            if name in self.squares and at is not ...:
                 self.state[kind][name][at] += more(self.options) * (self.squares[name] - grad * grad)
             right(self, name, param, at, grad)
 
