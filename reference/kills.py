@@ -97,7 +97,7 @@ def make(case: Case, mistakes: Mapping[str, Mistake]) -> dict[str, Result]:
     functions = {function for mistake in mistakes.values() for function in mistake.plants}
     called = importlib.import_module(f"{RIGHT}.mistakes").calls(case, functions)
     made = {name: mistake for name, mistake in mistakes.items() if mistake.plants.keys() & called}
-    results = hold(case, {RIGHT: load(RIGHT)} | made, against=(RIGHT,))
+    results = hold(case, {RIGHT: load(RIGHT)} | made, against=(RIGHT,)) if made else {}
     return {name: results[name] for name in made}
 
 
