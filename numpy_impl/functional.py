@@ -126,7 +126,7 @@ def cross_entropy(
     https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html
     """
     n, classes = logits.shape
-    if target.ndim == 1 and weight is None and not label_smoothing and not (target == ignore_index).any():
+    if target.ndim == 1 and weight is None and not label_smoothing and not np.count_nonzero(target == ignore_index):
         return plain_cross_entropy(logits, target, reduction)
     weight = np.ones(classes, logits.dtype) if weight is None else weight
     log_probabilities = log_softmax(logits)
@@ -160,20 +160,22 @@ def plain_cross_entropy(
 
     Finite for every finite logit, since the largest of a row is taken out first; each is exponentiated once.
     """
-    n = np.arange(len(target))
-    divisor = logits.dtype.type(len(target) if reduction == "mean" else 1)
+    n, classes = logits.shape
+    at_target = np.arange(0, n * classes, classes) + target
+    divisor = logits.dtype.type(n if reduction == "mean" else 1)
     shifted = logits - logits.max(axis=1, keepdims=True)
-    at_target = shifted[n, target]
+    score = shifted.reshape(-1)[at_target]
     probabilities = np.exp(shifted, out=shifted)
     total = probabilities.sum(axis=1, keepdims=True)
     probabilities /= total
 
     def backward() -> Float[ndarray, "N C"]:
-        d = probabilities / divisor
-        d[n, target] = (probabilities[n, target] - 1) / divisor
+        d = probabilities.copy()
+        d.reshape(-1)[at_target] -= 1
+        d /= divisor
         return d
 
-    return (np.log(total[:, 0]) - at_target).sum() / divisor, backward
+    return (np.log(total[:, 0]) - score).sum() / divisor, backward
 
 
 def mse_loss(

@@ -8,11 +8,11 @@ not looked up has no gradient, and the array of zeros that says so for V rows is
 
 1. A sort of the pairs (id, source), each packed into one integer, puts the places of a row beside one another. This
    is the only look at all N places; what follows knows for every row where its places start and how many they are.
-2. The rows are taken in the order of how often they occur, because words are unevenly frequent (Zipf): a few rows have
-   most of the places, most rows have one or two.
+2. Every row takes the gradient of its first place; most rows have no other, because words are unevenly frequent (Zipf).
+   The rest are taken in the order of how often they occur:
    - A row that occurs in a good part of all sources is a row of counts times d; for all such rows together that is
      one matrix product, the fastest thing that a processor can do.
-   - A row that occurs often, but not so often, is one `sum`.
+   - A row that occurs often, but not so often, is one sum, itself a product with ones.
    - The many others are summed side by side: first their first places, then their second ones, and so on. The k-th
      most frequent row ends the rows of the kind before where it occurs no more than k times; so neither kind takes more
      than √N calls of NumPy.
@@ -30,7 +30,7 @@ from numpy import ndarray
 
 from reference.contract import RowGrad
 
-BLOCK = 2**19
+BLOCK = 2**18
 """Bytes that are worked on at once, and that the cache should hold."""
 
 DENSE = 32
@@ -71,15 +71,12 @@ def rows_of(
 
 
 def _add_small(ids: ndarray, d: ndarray, num_embeddings: int, source: ndarray) -> tuple[ndarray, ndarray]:
-    ids = ids.astype(np.int64, copy=False)
-    counts, rows = _counts(ids, source, num_embeddings, len(d)), np.bincount(ids).nonzero()[0]
-    return rows, counts[rows].astype(d.dtype) @ d
-
-
-def _counts(which: ndarray, source: ndarray, num_rows: int, num_sources: int) -> ndarray:
-    """How often each of the rows takes the gradient of each of the sources."""
-    pairs = which * num_sources + source.astype(np.int64, copy=False)  # uint64 would make it float64
-    return np.bincount(pairs, minlength=num_rows * num_sources).reshape(num_rows, num_sources)
+    ids = ids.astype(np.int64, copy=False)  # uint64 would make it float64
+    cells = ids * len(d)
+    cells += source.astype(np.int64, copy=False)
+    counts = np.bincount(cells, minlength=num_embeddings * len(d)).reshape(num_embeddings, len(d))
+    (rows,) = np.bincount(ids).nonzero()
+    return rows, counts.take(rows, axis=0).astype(d.dtype) @ d
 
 
 def _add(ids: ndarray, d: ndarray, num_embeddings: int, source: ndarray) -> tuple[ndarray, ndarray]:
@@ -94,22 +91,24 @@ def sums(
 
     So are the gradients of a row's places added up, and so are the vectors of a bag's ids.
     """
-    total = np.empty((len(start), vectors.shape[1]), vectors.dtype)
-    order = np.argsort(-count, kind="stable")
+    row = vectors.shape[1] * vectors.itemsize
+    total = vectors.take(source[start], axis=0)
+    several = (count > 1).nonzero()[0]
+    order = several[_falling(count[several])]
     falling = count[order]
     shared = np.count_nonzero(falling * DENSE > len(vectors)) if len(vectors) < len(source) else 0
     often = shared + np.count_nonzero(falling[shared:] > np.arange(len(order) - shared))
 
-    for some in blocks(order[:shared], len(vectors)):
-        times = count[some]
-        places = np.arange(times.sum()) + np.repeat(start[some] - times.cumsum() + times, times)
-        counts = _counts(np.repeat(np.arange(len(some)), times), source[places], len(some), len(vectors))
-        total[some] = counts.astype(vectors.dtype) @ vectors
+    for some in blocks(order[:shared], len(vectors) * vectors.itemsize):
+        total[some] = _counts(source, start[some], count[some], len(vectors), vectors.dtype) @ vectors
 
-    for u in order[shared:often]:
-        total[u] = vectors.take(source[start[u] : start[u] + count[u]], axis=0).sum(axis=0)
+    for u in order[shared:often].tolist():
+        some, *others = blocks(source[start[u] : start[u] + count[u]], row)
+        total[u] = _sum(vectors, some)
+        for some in others:
+            total[u] += _sum(vectors, some)
 
-    for some in blocks(order[often:], vectors.shape[1] * vectors.itemsize):
+    for some in blocks(order[often:], row):
         first, times = start[some], count[some]
         side_by_side = vectors.take(source[first], axis=0)
         for j in range(1, times[0]):
@@ -117,6 +116,33 @@ def sums(
             side_by_side[:m] += vectors.take(source[first[:m] + j], axis=0)
         total[some] = side_by_side
     return total
+
+
+def _falling(count: ndarray) -> ndarray:
+    """The order from the largest count to the smallest, as argsort has it; sorting plain integers is faster."""
+    shift = len(count).bit_length()
+    keys = -count << shift
+    keys |= np.arange(len(count))
+    keys.sort()
+    keys &= (1 << shift) - 1
+    return keys
+
+
+def _sum(vectors: ndarray, source: ndarray) -> ndarray:
+    """The sum of vectors[source], as a product: BLAS adds up faster than NumPy does."""
+    return np.ones(len(source), vectors.dtype) @ vectors.take(source, axis=0)
+
+
+def _counts(source: ndarray, start: ndarray, count: ndarray, num_sources: int, dtype: np.dtype) -> ndarray:
+    """How often each of some rows takes the gradient of each of the sources."""
+    ends = count.cumsum()
+    places = np.repeat(start - ends + count, count)
+    places += np.arange(len(places))
+    cells = np.repeat(np.arange(0, len(start) * num_sources, num_sources), count)
+    cells += source[places].astype(np.int64, copy=False)
+    counts = np.zeros((len(start), num_sources), dtype)
+    np.add.at(counts.reshape(-1), cells, np.ones(len(cells), dtype))
+    return counts
 
 
 def _sort(

@@ -149,7 +149,7 @@ class Classifier:
     dropout: float = 0.0
     loss: CrossEntropy | MSELoss = CrossEntropy()
 
-    @property
+    @cached_property
     def layers(self) -> tuple[str, ...]:
         """The names of the dense layers, the hidden ones first."""
         return tuple(f"fc{i}" for i in range(1, len(self.hidden_features) + 2))
