@@ -10,6 +10,9 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 
+from numpy_impl.rows import blocks
+from numpy_impl.workspace import empty
+
 Reduction = Literal["mean", "sum"]
 
 
@@ -158,24 +161,22 @@ def plain_cross_entropy(
 ) -> tuple[np.floating, Callable]:
     """-log softmax(logits)[target], reduced over N. Backward: (probabilities - onehot(target)), over N for the mean.
 
-    Finite for every finite logit, since the largest of a row is taken out first; each is exponentiated once.
+    Finite for every finite logit, since the largest of a row is taken out first; each is exponentiated once. Both the
+    loss and its gradient are made of a few rows at a time, while these are in the cache.
     """
     n, classes = logits.shape
-    at_target = np.arange(0, n * classes, classes) + target
-    divisor = logits.dtype.type(n if reduction == "mean" else 1)
-    shifted = logits - logits.max(axis=1, keepdims=True)
-    score = shifted.reshape(-1)[at_target]
-    probabilities = np.exp(shifted, out=shifted)
-    total = probabilities.sum(axis=1, keepdims=True)
-    probabilities /= total
-
-    def backward() -> Float[ndarray, "N C"]:
-        d = probabilities.copy()
-        d.reshape(-1)[at_target] -= 1
-        d /= divisor
-        return d
-
-    return (np.log(total[:, 0]) - score).sum() / divisor, backward
+    divisor, ones = logits.dtype.type(n if reduction == "mean" else 1), np.ones(classes, logits.dtype)
+    d, loss, size = empty(logits.shape, logits.dtype), logits.dtype.type(0), classes * logits.itemsize
+    for x, t, exp in zip(blocks(logits, size), blocks(target, size), blocks(d, size), strict=True):
+        at_target = np.arange(0, x.size, classes) + t
+        np.subtract(x, x.max(axis=1, keepdims=True), out=exp)
+        score = exp.reshape(-1)[at_target]
+        np.exp(exp, out=exp)
+        total = exp @ ones
+        loss += (np.log(total) - score).sum()
+        exp.reshape(-1)[at_target] -= total
+        exp *= (1 / (total * divisor))[:, None]
+    return loss / divisor, lambda: d
 
 
 def mse_loss(

@@ -15,6 +15,8 @@ from numpy import ndarray
 
 from numpy_impl.embedding import embedding
 from numpy_impl.functional import cross_entropy, log_sigmoid
+from numpy_impl.rows import scaled_rows_of
+from numpy_impl.workspace import product
 from reference import cases
 
 Batch = cases.PairBatch | cases.ContextBatch
@@ -37,12 +39,12 @@ def softmax(
     hidden: Float[ndarray, "N D"], table: Float[ndarray, "V D"], batch: Batch, reduction: Literal["mean", "sum"]
 ) -> tuple[np.floating, Callable]:
     """Every word competes: the cross-entropy of the targets. Every row of the table takes part in every pair."""
-    logits = hidden @ table.T
+    logits = product(hidden, table.T)
     loss, d_loss = cross_entropy(logits, batch.targets, reduction=reduction)
 
     def backward() -> tuple[Float[ndarray, "N D"], Float[ndarray, "V D"]]:
         d = d_loss()
-        return d @ table, d.T @ hidden
+        return d @ table, product(d.T, hidden)
 
     return loss, backward
 
@@ -88,14 +90,15 @@ def decisions(
 
     Backward: sigmoid(score) - 1 for a yes, sigmoid(score) for a no, times the other side of the product.
     """
-    rows, d_rows = embedding(ids, table, sparse)
-    scores = np.einsum("nd,nkd->nk", hidden, rows)
+    rows, _ = embedding(ids, table, sparse)
+    scores = (rows @ hidden[:, :, None])[:, :, 0]
     log_p, d_log_p = log_sigmoid(signs * scores)
     divisor = hidden.dtype.type(len(hidden) if reduction == "mean" else 1)
     counted = np.abs(signs) / divisor
 
     def backward() -> tuple:
         d = signs * d_log_p(-counted)
-        return np.einsum("nk,nkd->nd", d, rows), d_rows(np.einsum("nk,nd->nkd", d, hidden))
+        d_table = scaled_rows_of(ids, d, hidden, len(table))
+        return (d[:, None] @ rows)[:, 0], d_table if sparse else d_table.dense()
 
     return -(counted * log_p).sum(), backward

@@ -184,7 +184,7 @@ def parts(at: Any, grad: ndarray, *tensors: ndarray) -> Iterator[tuple[ndarray, 
     that the gradient names, copies, block by block, which are put back while they are still in the cache.
     """
     if at is ...:
-        yield grad, *tensors
+        yield from zip(*(blocks(tensor, 4 * tensor[0].nbytes) for tensor in (grad, *tensors)), strict=True)
         return
     size = 2 * grad.shape[1] * grad.itemsize
     for rows, values in zip(blocks(at, size), blocks(grad, size), strict=True):
@@ -204,7 +204,7 @@ def put(tensor: ndarray, rows: ndarray, new: ndarray) -> None:
 
 def descend(param: ndarray, at: Any, lr: float, grad: ndarray) -> None:
     """param[at] -= lr * grad."""
-    if at is ...:
+    if at is ... and grad.nbytes <= SMALL:
         param -= lr * grad
     elif grad.nbytes <= SMALL:
         param[at] -= lr * grad

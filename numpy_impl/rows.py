@@ -84,15 +84,43 @@ def _add(ids: ndarray, d: ndarray, num_embeddings: int, source: ndarray) -> tupl
     return rows, sums(d, source, start, count)
 
 
+def scaled_rows_of(
+    ids: Int[ndarray, "N K"], scale: Float[ndarray, "N K"], d: Float[ndarray, "N D"], num_embeddings: int
+) -> RowGrad:
+    """Sum scale[n, k] * d[n] into the distinct rows ids[n, k].
+
+    It is `rows_of` of the products (N, K, D), which are only made where they are few.
+    """
+    if scale.size * d.shape[1] <= SMALL:
+        products = scale[:, :, None] * d[:, None]
+        return rows_of(ids.reshape(-1), products.reshape(-1, d.shape[1]), num_embeddings)
+    ids, scale, places = ids.reshape(-1), scale.reshape(-1), np.arange(ids.size)
+    rows, start, count, places = _sort(ids, places, num_embeddings, len(ids))
+    values = sums(d, places // (len(ids) // len(d)), start, count, scale[places])
+    return RowGrad(rows, values, (num_embeddings, d.shape[1]))
+
+
 def sums(
-    vectors: Float[ndarray, "M D"], source: Int[ndarray, " N"], start: Int[ndarray, " U"], count: Int[ndarray, " U"]
+    vectors: Float[ndarray, "M D"],
+    source: Int[ndarray, " N"],
+    start: Int[ndarray, " U"],
+    count: Int[ndarray, " U"],
+    scale: Float[ndarray, " N"] | None = None,
 ) -> Float[ndarray, "U D"]:
     """For each u the sum of vectors[source[start[u] : start[u] + count[u]]], of which there is at least one.
 
-    So are the gradients of a row's places added up, and so are the vectors of a bag's ids.
+    So are the gradients of a row's places added up, and so are the vectors of a bag's ids. scale: what each is
+    multiplied by first.
     """
+
+    def taken(places: ndarray | slice) -> ndarray:
+        found = vectors.take(source[places], axis=0)
+        if scale is not None:
+            found *= scale[places][:, None]
+        return found
+
+    total = taken(start)
     row = vectors.shape[1] * vectors.itemsize
-    total = vectors.take(source[start], axis=0)
     several = (count > 1).nonzero()[0]
     order = several[_falling(count[several])]
     falling = count[order]
@@ -100,20 +128,22 @@ def sums(
     often = shared + np.count_nonzero(falling[shared:] > np.arange(len(order) - shared))
 
     for some in blocks(order[:shared], len(vectors) * vectors.itemsize):
-        total[some] = _counts(source, start[some], count[some], len(vectors), vectors.dtype) @ vectors
+        total[some] = _counts(vectors, source, start[some], count[some], scale) @ vectors
 
+    step = max(1, BLOCK // max(1, row))
+    ones = np.ones(step, vectors.dtype)
     for u in order[shared:often].tolist():
-        some, *others = blocks(source[start[u] : start[u] + count[u]], row)
-        total[u] = _sum(vectors, some)
-        for some in others:
-            total[u] += _sum(vectors, some)
+        total[u], end = 0, start[u] + count[u]
+        for first in range(start[u], end, step):
+            found = taken(slice(first, min(first + step, end)))
+            total[u] += ones[: len(found)] @ found
 
     for some in blocks(order[often:], row):
         first, times = start[some], count[some]
-        side_by_side = vectors.take(source[first], axis=0)
+        side_by_side = taken(first)
         for j in range(1, times[0]):
             m = np.count_nonzero(times > j)
-            side_by_side[:m] += vectors.take(source[first[:m] + j], axis=0)
+            side_by_side[:m] += taken(first[:m] + j)
         total[some] = side_by_side
     return total
 
@@ -128,20 +158,18 @@ def _falling(count: ndarray) -> ndarray:
     return keys
 
 
-def _sum(vectors: ndarray, source: ndarray) -> ndarray:
-    """The sum of vectors[source], as a product: BLAS adds up faster than NumPy does."""
-    return np.ones(len(source), vectors.dtype) @ vectors.take(source, axis=0)
+def _sum(vectors: ndarray) -> ndarray:
+    """Their sum, as a product: BLAS adds up faster than NumPy does."""
+    return np.ones(len(vectors), vectors.dtype) @ vectors
 
 
-def _counts(source: ndarray, start: ndarray, count: ndarray, num_sources: int, dtype: np.dtype) -> ndarray:
-    """How often each of some rows takes the gradient of each of the sources."""
-    ends = count.cumsum()
-    places = np.repeat(start - ends + count, count)
-    places += np.arange(len(places))
-    cells = np.repeat(np.arange(0, len(start) * num_sources, num_sources), count)
+def _counts(vectors: ndarray, source: ndarray, start: ndarray, count: ndarray, scale: ndarray | None) -> ndarray:
+    """How often each of some rows takes each of the vectors; with a scale, how much of it."""
+    places = np.arange(count.sum()) + (start - count.cumsum() + count).repeat(count)
+    cells = np.arange(0, len(start) * len(vectors), len(vectors)).repeat(count)
     cells += source[places].astype(np.int64, copy=False)
-    counts = np.zeros((len(start), num_sources), dtype)
-    np.add.at(counts.reshape(-1), cells, np.ones(len(cells), dtype))
+    counts = np.zeros((len(start), len(vectors)), vectors.dtype)
+    np.add.at(counts.reshape(-1), cells, np.ones(len(cells), vectors.dtype) if scale is None else scale[places])
     return counts
 
 

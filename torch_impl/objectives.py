@@ -77,7 +77,7 @@ def decisions(
 ) -> Float[Tensor, ""]:
     """-log sigmoid(sign * hidden @ table[id]), summed: yes where the sign is 1, no where -1, 0 does not count."""
     rows = embedding(ids, table, sparse=sparse)
-    scores = torch.einsum("nd,nkd->nk", hidden, rows)
+    scores = (rows @ hidden[:, :, None])[:, :, 0]
     log_p = log_sigmoid(signs * scores)
     divisor = len(hidden) if reduction == "mean" else 1
     counted = signs.abs() / divisor
