@@ -9,7 +9,8 @@ not looked up has no gradient, and the array of zeros that says so for V rows is
 1. A sort of the pairs (id, source), each packed into one integer, puts the places of a row beside one another. This
    is the only look at all N places; what follows knows for every row where its places start and how many they are.
 2. Every row takes the gradient of its first place; most rows have no other, because words are unevenly frequent (Zipf).
-   The rest are taken in the order of how often they occur:
+   Where the rest have few places, one small product with zeros and ones adds them up. Else they are taken in the order
+   of how often they occur:
    - A row that occurs in a good part of all sources is a row of counts times d; for all such rows together that is
      one matrix product, the fastest thing that a processor can do.
    - A row that occurs often, but not so often, is one sum, itself a product with ones.
@@ -37,7 +38,7 @@ DENSE = 32
 """How many times cheaper an entry of a matrix product is than a vector fetched from memory and added."""
 
 SMALL = 2**14
-"""Up to so many entries, all counts are one matrix: a few calls of NumPy, where the calls are what costs time."""
+"""Up to so many entries, one matrix holds all counts: a few calls of NumPy, where the calls are what costs time."""
 
 
 def blocks(array: ndarray, size: int) -> Iterator[ndarray]:
@@ -122,7 +123,14 @@ def sums(
     total = taken(start)
     row = vectors.shape[1] * vectors.itemsize
     several = (count > 1).nonzero()[0]
-    order = several[_falling(count[several])]
+    times = count[several]
+    n = times.sum()
+    if len(several) * n <= SMALL:
+        which = np.zeros((len(several), n), vectors.dtype)
+        which[np.arange(len(several)).repeat(times), np.arange(n)] = 1
+        total[several] = which @ taken(_places(start[several], times))
+        return total
+    order = several[_falling(times)]
     falling = count[order]
     shared = np.count_nonzero(falling * DENSE > len(vectors)) if len(vectors) < len(source) else 0
     often = shared + np.count_nonzero(falling[shared:] > np.arange(len(order) - shared))
@@ -148,6 +156,11 @@ def sums(
     return total
 
 
+def _places(start: ndarray, count: ndarray) -> ndarray:
+    """Each start and what comes after it, as many as are counted."""
+    return np.arange(count.sum()) + (start - count.cumsum() + count).repeat(count)
+
+
 def _falling(count: ndarray) -> ndarray:
     """The order from the largest count to the smallest, as argsort has it; sorting plain integers is faster."""
     shift = len(count).bit_length()
@@ -165,7 +178,7 @@ def _sum(vectors: ndarray) -> ndarray:
 
 def _counts(vectors: ndarray, source: ndarray, start: ndarray, count: ndarray, scale: ndarray | None) -> ndarray:
     """How often each of some rows takes each of the vectors; with a scale, how much of it."""
-    places = np.arange(count.sum()) + (start - count.cumsum() + count).repeat(count)
+    places = _places(start, count)
     cells = np.arange(0, len(start) * len(vectors), len(vectors)).repeat(count)
     cells += source[places].astype(np.int64, copy=False)
     counts = np.zeros((len(start), len(vectors)), vectors.dtype)
