@@ -62,7 +62,7 @@ class SGD(Optimizer):
             kept = 1 if first else 1 - o.dampening
             for g, p, b in parts(moving, among(moving, at, grad), param, buf):
                 b *= o.momentum
-                b += kept * g
+                b += g if kept == 1 else kept * g
                 p -= self.lr * (g + o.momentum * b if o.nesterov else b)
         else:
             descend(param, at, self.lr, grad)
@@ -224,7 +224,9 @@ def among(rows: Any, at: Any, grad: ndarray) -> ndarray:
 
 def union(before: Any, now: Any) -> Any:
     """The places that are in either."""
-    return ... if now is ... else np.union1d(before, now)
+    if now is ... or np.array_equal(before, now):
+        return now
+    return np.union1d(before, now)
 
 
 def zeros(kind: str, weight: ndarray) -> ndarray:
@@ -239,7 +241,11 @@ def with_decay(grad: ndarray, param: ndarray, weight_decay: float) -> ndarray:
 
 def root(v: ndarray, eps: float, correction: float = 1.0) -> ndarray:
     """What is divided by: the root of the second moment after its bias correction, with eps outside of it."""
-    return np.sqrt(v) / correction**0.5 + eps
+    divisor = np.sqrt(v)
+    if correction != 1:
+        divisor /= correction**0.5
+    divisor += eps
+    return divisor
 
 
 def bias_correction(beta: float, step: ndarray) -> float:
