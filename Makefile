@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: verify test check bench third-parties clean
+.PHONY: verify test check bench bench-quick bench-peers third-parties clean
 
 verify: .venv/run
 	$(BIN)/twingrad verify
@@ -17,9 +17,12 @@ check: .venv/dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: .venv/dev
-	mkdir -p build
-	$(BIN)/pytest benchmarks --benchmark-json=build/bench.json --benchmark-autosave
+bench bench-quick bench-peers: .venv/dev
+	mkdir -p build/bench
+	$(if $(filter bench-peers,$@),$(BIN)/pip install --quiet -c constraints.txt -e '.[third-parties]')
+	$(BIN)/pytest benchmarks $(OF_$@) --benchmark-json=build/bench/$@.json --benchmark-autosave
+OF_bench-quick := --quick
+OF_bench-peers := -m peers
 
 third-parties: .venv/dev
 	$(BIN)/pip install --quiet -c constraints.txt -e '.[third-parties]'

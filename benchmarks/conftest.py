@@ -1,9 +1,11 @@
-"""What every benchmark shares: one thread, the environment in the saved JSON, ratios at the end."""
+"""What every benchmark shares: one thread, the environment in the saved JSON; ratios, goals and plots at the end."""
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import threadpoolctl
@@ -11,7 +13,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.interleave import FLOOR, interleaved
+from benchmarks import goals, plots
+from benchmarks.interleave import Times, interleaved
 from reference import report
 from reference.run import TWINS, load
 
@@ -19,55 +22,101 @@ for twin in TWINS:
     load(twin)
 threadpoolctl.threadpool_limits(1)
 
-RACES = pytest.StashKey[dict]()
+RACES = pytest.StashKey[dict[tuple[str, str], Times]]()
+OUT = Path("build/bench")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--quick", action="store_true", help="fewer turns, and neither the largest size nor slow rivals")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[RACES] = {}
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--quick"):
+        slow = [item for item in items if item.get_closest_marker("slow") or "-L]" in item.name or "[L" in item.name]
+        config.hook.pytest_deselected(items=slow)
+        items[:] = [item for item in items if item not in slow]
+
+
 def pytest_benchmark_update_machine_info(config: pytest.Config, machine_info: dict) -> None:
     machine_info["twingrad"] = report.environment()
 
 
+@pytest.fixture
+def measure(request: pytest.FixtureRequest) -> Callable[..., Times]:
+    """A function that times contenders in turns and keeps the medians for the tables; those that are known stay."""
+
+    def run(loop: str, size: str, contenders: dict[str, Callable[[], object]], known: Times | None = None) -> Times:
+        turns = 3 if request.config.getoption("--quick") else 9
+        request.config.stash[RACES][loop, size] = interleaved(contenders, turns) | (known or {})
+        return request.config.stash[RACES][loop, size]
+
+    return run
+
+
 @pytest.fixture(params=["numpy", "torch"])
-def race(benchmark, request: pytest.FixtureRequest):
+def race(benchmark, measure, request: pytest.FixtureRequest):
     """A function that times `numpy` against its rivals in turns, for the table of ratios, and then one by itself.
 
-    Time by itself is what pytest-benchmark saves and compares from run to run: NumPy's, and that of the fastest PyTorch
-    form in the same group. The medians of the race go with it.
+    Time by itself is what pytest-benchmark saves and compares from run to run: NumPy's, and that of the fastest rival
+    in the same group. The medians of the race go with it.
     """
 
-    def run(loop: str, size: str, numpy: Callable[[], object], rivals: dict[str, Callable[[], object]]) -> None:
-        races = request.config.stash[RACES]
-        if (loop, size) not in races:
-            races[loop, size] = interleaved({"numpy": numpy} | rivals)
-        medians = races[loop, size]
-        fastest = min((name for name in rivals if name != FLOOR), key=medians.__getitem__)
+    def run(
+        loop: str,
+        size: str,
+        numpy: Callable[[], object],
+        rivals: dict[str, Callable[[], object]],
+        known: Times | None = None,
+    ) -> None:
+        if (loop, size) not in request.config.stash[RACES]:
+            measure(loop, size, {"numpy": numpy} | rivals, known)
+        medians = request.config.stash[RACES][loop, size]
+        fastest = min((name for name in rivals if name not in goals.NO_RIVALS), key=medians.__getitem__)
         benchmark.group = f"{loop} {size}"
         benchmark.extra_info.update(medians=medians, timed="numpy" if request.param == "numpy" else fastest)
-        benchmark(numpy if request.param == "numpy" else rivals[fastest])
+        benchmark.pedantic(numpy if request.param == "numpy" else rivals[fastest], rounds=20, warmup_rounds=2)
 
     return run
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """The median times, and each rival's over NumPy's; the fastest rival is marked."""
+    """The median times, and each rival's over NumPy's; then the goals; the plots go to build/bench/."""
+    races = config.stash[RACES]
+    if not races:
+        return
+    wide = Console(width=None if sys.stdout.isatty() else 110)
+    wide.print(ratios(races))
+    wide.print(goals.table(races))
+    env = report.environment()
+    terminalreporter.write_line(f"◄ the fastest rival. {report.sentence(env)}")
+    OUT.mkdir(parents=True, exist_ok=True)
+    found = [{"loop": loop, "size": size, "seconds": times} for (loop, size), times in races.items()]
+    report.write_whole(OUT / "races.json", json.dumps({"races": found, "environment": env}, indent=1) + "\n")
+    drawn = plots.draw(races, OUT)
+    terminalreporter.write_line(f"{OUT}/races.json{''.join(f', {name}' for name in drawn)}")
+
+
+def ratios(races: dict[tuple[str, str], Times]) -> Table:
+    """Each rival's time over NumPy's; the fastest rival is marked."""
     table = Table("hot loop", "size", "numpy", "rival", "its time", "rival / numpy", box=box.SIMPLE_HEAD)
     for column in (2, 4, 5):
         table.columns[column].justify = "right"
-    for (loop, size), medians in config.stash[RACES].items():
-        numpy, *rivals = medians.items()
-        fastest = min((rival for rival in rivals if rival[0] != FLOOR), key=lambda rival: rival[1])
-        for rival in rivals:
-            first = (loop, size, shown(numpy[1])) if rival is rivals[0] else ("", "", "")
+    for (loop, size), medians in races.items():
+        if "numpy" not in medians:
+            continue
+        others = {name: time for name, time in medians.items() if name != "numpy"}
+        fastest = min((name for name in others if name not in goals.NO_RIVALS), key=others.__getitem__, default="")
+        for i, (name, time) in enumerate(others.items()):
+            first = ("", "", "") if i else (loop, size, shown(medians["numpy"]))
             table.add_row(
-                *first, rival[0], shown(rival[1]), f"{rival[1] / numpy[1]:.2f}{' ◄' if rival is fastest else '  '}"
+                *first, name, shown(time), f"{time / medians['numpy']:.2f}{' ◄' if name == fastest else '  '}"
             )
-    if table.row_count:
-        Console(width=None if sys.stdout.isatty() else 100).print(table)
-        terminalreporter.write_line(f"◄ the fastest rival. {report.sentence(report.environment())}")
+    return table
 
 
 def shown(seconds: float) -> str:

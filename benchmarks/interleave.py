@@ -9,11 +9,11 @@ from time import perf_counter
 TURN = 0.02
 """Seconds that one turn takes at least; a contender has the cache to itself for so long."""
 
-FLOOR = "its three products"
-"""No rival, but what neither side can do without."""
+Times = dict[str, float]
+"""Median seconds, by contender."""
 
 
-def interleaved(contenders: dict[str, Callable[[], object]], turns: int = 9) -> dict[str, float]:
+def interleaved(contenders: dict[str, Callable[[], object]], turns: int = 9) -> Times:
     """The median seconds of one call of each, taken in turns: whatever slows the machine slows all of them.
 
     The first call of a turn does not count: it brings its data back into the cache.

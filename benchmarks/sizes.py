@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from reference import data
-from reference.cases import SGD, Case, Classifier, Drawn, Embedding, SkipGram
+from reference.cases import SGD, Case, Classifier, Drawn, Embedding, NegativeSampling, SkipGram
 from reference.contract import Params
 
 
@@ -38,6 +38,7 @@ def case_of(family: str, size: Size) -> Case:
         "embedding": (Embedding(size.V, size.D), (size.B, size.L)),
         "classifier": (Classifier(size.V, size.D, (size.H,), 2), (size.B, size.L)),
         "skipgram": (SkipGram(size.V, size.D), (size.B,)),
+        "negatives": (SkipGram(size.V, size.D, NegativeSampling(5)), (size.B,)),
     }
     model, shape = models[family]
     return Case(size.name, model, SGD(lr=0.01), Drawn(shape, zipf=True), steps=1, sparse=True, dtype="float32")

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import cross_entropy, logsigmoid
 
 import numpy_impl
-from benchmarks.interleave import FLOOR
+from benchmarks import floor
 from benchmarks.sizes import SIZES, Size, assert_near, drawn
 from reference.cases import Case
 from reference.contract import Params, RowGrad
@@ -82,7 +82,10 @@ def classifier(table: nn.Module, size: Size) -> nn.Module:
     return nn.Sequential(OrderedDict(layers))
 
 
-@pytest.mark.parametrize("size", SIZES, ids=lambda size: size.name)
+by_size = pytest.mark.parametrize("size", SIZES, ids=lambda size: size.name)
+
+
+@by_size
 def test_classifier_step(race, size: Size) -> None:
     case, weights, batch = drawn("classifier", size)
     step, grads = numpy_step(case, weights, batch)
@@ -95,7 +98,36 @@ def test_classifier_step(race, size: Size) -> None:
     for name, table in tables.items():
         rivals[name], others = torch_step(classifier(table, size), weights, case.optimizer.lr, *tensors)
         assert_same(grads, others)
-    race("classifier step", size.name, step, rivals)
+    known = {"floor": floor.classifier(size, len(grads["embedding.weight"].rows))}
+    race("classifier step", size.name, step, rivals, known)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # of the compiler
+@by_size
+def test_classifier_step_compiled(measure, size: Size) -> None:
+    """PyTorch compiled and warmed up: the whole model where its gradients are dense, the layers where they are rows."""
+    case, weights, batch = drawn("classifier", size)
+    step, _ = numpy_step(case, weights, batch)
+    ids, labels = torch.from_numpy(batch.ids), torch.from_numpy(batch.labels)
+    bag = classifier(nn.EmbeddingBag(size.V, size.D, mode="mean", sparse=True), size)
+    forms = {"compiled layers, rows": (bag, torch.compile(lambda pooled: cross_entropy(bag[1:](pooled), labels)))}
+    if size.V <= 10_000:
+        whole = classifier(MeanOfEmbedding(size.V, size.D), size)
+        forms["compiled, dense"] = (whole, torch.compile(lambda ids: cross_entropy(whole(ids), labels)))
+    contenders = {"numpy": step}
+    for name, (module, loss) in forms.items():
+        module.load_state_dict({name: torch.from_numpy(weight) for name, weight in weights.items()})
+        optimizer = torch.optim.SGD(module.parameters(), case.optimizer.lr)
+
+        def compiled(module=module, loss=loss, optimizer=optimizer) -> None:
+            optimizer.zero_grad()
+            loss(module[0](ids) if module is bag else ids).backward()
+            optimizer.step()
+
+        compiled()
+        contenders[name] = compiled
+    measure("classifier step, compiled", size.name, contenders)
 
 
 @pytest.mark.parametrize("size", SIZES[:3], ids=lambda size: size.name)
@@ -115,4 +147,49 @@ def test_skipgram_step(race, size: Size) -> None:
         logits = hidden @ table.T
         logits @ table, logits.T @ hidden
 
-    race("skipgram step", size.name, step, {"PyTorch": torchs, FLOOR: products})
+    rivals, known = {"PyTorch": torchs, "products": products}, {"floor": floor.softmax(size)}
+    race("skip-gram softmax", size.name, step, rivals, known)
+
+
+class Negatives(nn.Module):
+    def __init__(self, size: Size, sparse: bool, product: Callable[[Tensor, Tensor], Tensor]) -> None:
+        super().__init__()
+        self.center, self.context = (nn.Embedding(size.V, size.D, sparse=sparse) for _ in range(2))
+        self.product = product
+
+    def forward(self, centers: Tensor, words: Tensor, signs: Tensor) -> Tensor:
+        scores = self.product(self.center(centers), self.context(words))
+        return -logsigmoid(signs * scores).sum() / len(centers)
+
+
+PRODUCTS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "matmul": lambda hidden, rows: (rows @ hidden[:, :, None])[:, :, 0],
+    "einsum": lambda hidden, rows: torch.einsum("nd,nkd->nk", hidden, rows),
+}
+
+
+@by_size
+def test_negative_sampling_step(race, size: Size) -> None:
+    """Five negatives of its own for each of B pairs."""
+    case, weights, batch = drawn("negatives", size)
+    step, grads = numpy_step(case, weights, batch)
+    words = np.concatenate([batch.contexts[:, None], batch.negatives], axis=1)
+    inputs = [torch.from_numpy(array) for array in (batch.centers, words)]
+    signs = torch.full(words.shape, -1.0)
+    signs[:, 0] = 1
+    rivals = {}
+    for name, product in PRODUCTS.items():
+        module = Negatives(size, True, product)
+        module.load_state_dict({name: torch.from_numpy(weight) for name, weight in weights.items()})
+        optimizer = torch.optim.SGD(module.parameters(), case.optimizer.lr)
+
+        def rival(module=module, optimizer=optimizer) -> None:
+            optimizer.zero_grad()
+            module(*inputs, signs).backward()
+            optimizer.step()
+
+        rival()
+        assert_same(grads, {name: parameter.grad for name, parameter in module.named_parameters()})
+        rivals[f"Embedding, sparse, {name}"] = rival
+    rows = sum(len(grad.rows) for grad in grads.values())
+    race("negative sampling", size.name, step, rivals, {"floor": floor.negatives(size, 7 * size.B, rows)})

@@ -61,16 +61,17 @@ def mean_bag(
     ids: Int[ndarray, "B L"], weight: Float[ndarray, "V D"], sparse: bool
 ) -> tuple[Float[ndarray, "B D"], Callable]:
     """The plainest bag, and the fastest: L ids each, all of which count. Ones times the vectors is their sum."""
-    length = ids.shape[1]
+    bags, length = ids.shape
     ones = np.ones(length, weight.dtype)
     sums = [ones @ embedding(some, weight, sparse)[0] for some in blocks(ids, length * weight[0].nbytes)]
+    pooled = sums[0] if len(sums) == 1 else np.concatenate(sums)
+    pooled /= length
 
     def backward(d: Float[ndarray, "B D"]) -> TableGrad:
-        bag = np.repeat(np.arange(len(ids)), length)
-        rows = rows_of(ids.reshape(-1), d / length, len(weight), bag)
+        rows = rows_of(ids.reshape(-1), d / length, len(weight), np.arange(bags).repeat(length))
         return rows if sparse else rows.dense()
 
-    return np.concatenate(sums) / length, backward
+    return pooled, backward
 
 
 def weighted_bag(

@@ -10,6 +10,9 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 
+from numpy_impl.rows import blocks
+from numpy_impl.workspace import empty
+
 Reduction = Literal["mean", "sum"]
 
 
@@ -126,7 +129,7 @@ def cross_entropy(
     https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html
     """
     n, classes = logits.shape
-    if target.ndim == 1 and weight is None and not label_smoothing and not (target == ignore_index).any():
+    if target.ndim == 1 and weight is None and not label_smoothing and not np.count_nonzero(target == ignore_index):
         return plain_cross_entropy(logits, target, reduction)
     weight = np.ones(classes, logits.dtype) if weight is None else weight
     log_probabilities = log_softmax(logits)
@@ -158,22 +161,22 @@ def plain_cross_entropy(
 ) -> tuple[np.floating, Callable]:
     """-log softmax(logits)[target], reduced over N. Backward: (probabilities - onehot(target)), over N for the mean.
 
-    Finite for every finite logit, since the largest of a row is taken out first; each is exponentiated once.
+    Finite for every finite logit, since the largest of a row is taken out first; each is exponentiated once. Both the
+    loss and its gradient are made of a few rows at a time, while these are in the cache.
     """
-    n = np.arange(len(target))
-    divisor = logits.dtype.type(len(target) if reduction == "mean" else 1)
-    shifted = logits - logits.max(axis=1, keepdims=True)
-    at_target = shifted[n, target]
-    probabilities = np.exp(shifted, out=shifted)
-    total = probabilities.sum(axis=1, keepdims=True)
-    probabilities /= total
-
-    def backward() -> Float[ndarray, "N C"]:
-        d = probabilities / divisor
-        d[n, target] = (probabilities[n, target] - 1) / divisor
-        return d
-
-    return (np.log(total[:, 0]) - at_target).sum() / divisor, backward
+    n, classes = logits.shape
+    divisor, ones = logits.dtype.type(n if reduction == "mean" else 1), np.ones(classes, logits.dtype)
+    d, loss, size = empty(logits.shape, logits.dtype), logits.dtype.type(0), classes * logits.itemsize
+    for x, t, exp in zip(blocks(logits, size), blocks(target, size), blocks(d, size), strict=True):
+        at_target = np.arange(0, x.size, classes) + t
+        np.subtract(x, x.max(axis=1, keepdims=True), out=exp)
+        score = exp.reshape(-1)[at_target]
+        np.exp(exp, out=exp)
+        total = exp @ ones
+        loss += (np.log(total) - score).sum()
+        exp.reshape(-1)[at_target] -= total
+        exp *= (1 / (total * divisor))[:, None]
+    return loss / divisor, lambda: d
 
 
 def mse_loss(

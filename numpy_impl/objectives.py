@@ -15,9 +15,11 @@ from numpy import ndarray
 
 from numpy_impl.embedding import embedding
 from numpy_impl.functional import cross_entropy, log_sigmoid
+from numpy_impl.rows import scaled_rows_of
+from numpy_impl.workspace import product
 from reference import cases
 
-Batch = cases.PairBatch | cases.ContextBatch
+Batch = cases.PairBatch | cases.BlockBatch | cases.ContextBatch
 Objective = Callable[[ndarray, ndarray, Batch], tuple[np.floating, Callable]]
 
 
@@ -28,6 +30,14 @@ def objective_of(model: cases.SkipGram | cases.CBOW, sparse: bool) -> Objective:
             return partial(softmax, reduction=model.reduction)
         case cases.NegativeSampling(accidental_hits=hits):
             return partial(negative_sampling, accidental_hits=hits, reduction=model.reduction, sparse=sparse)
+        case cases.SharedNegatives(num_negatives=negatives, accidental_hits=shared_hits):
+            return partial(
+                shared_negatives,
+                num_negatives=negatives,
+                accidental_hits=shared_hits,
+                reduction=model.reduction,
+                sparse=sparse,
+            )
         case cases.HierarchicalSoftmax():
             return partial(hierarchical_softmax, reduction=model.reduction, sparse=sparse)
     assert_never(model.objective)
@@ -37,12 +47,12 @@ def softmax(
     hidden: Float[ndarray, "N D"], table: Float[ndarray, "V D"], batch: Batch, reduction: Literal["mean", "sum"]
 ) -> tuple[np.floating, Callable]:
     """Every word competes: the cross-entropy of the targets. Every row of the table takes part in every pair."""
-    logits = hidden @ table.T
+    logits = product(hidden, table.T)
     loss, d_loss = cross_entropy(logits, batch.targets, reduction=reduction)
 
     def backward() -> tuple[Float[ndarray, "N D"], Float[ndarray, "V D"]]:
         d = d_loss()
-        return d @ table, d.T @ hidden
+        return d @ table, product(d.T, hidden)
 
     return loss, backward
 
@@ -50,7 +60,7 @@ def softmax(
 def negative_sampling(
     hidden: Float[ndarray, "N D"],
     table: Float[ndarray, "V D"],
-    batch: Batch,
+    batch: cases.PairBatch | cases.ContextBatch,
     accidental_hits: Literal["keep", "mask", "redraw"],
     reduction: Literal["mean", "sum"],
     sparse: bool,
@@ -63,6 +73,38 @@ def negative_sampling(
     if accidental_hits == "mask":
         signs[:, 1:][batch.negatives == targets] = 0
     return decisions(hidden, table, ids, signs, reduction, sparse)
+
+
+def shared_negatives(
+    hidden: Float[ndarray, "N T D"],
+    table: Float[ndarray, "V D"],
+    batch: cases.BlockBatch,
+    num_negatives: int,
+    accidental_hits: Literal["keep", "mask"],
+    reduction: Literal["mean", "sum"],
+    sparse: bool,
+) -> tuple[np.floating, Callable]:
+    """Yes to the words of a centre's context, and for each of them a part of no to the block's negatives.
+
+    All centres of a block are held against all of its words and negatives; what is none of a centre's counts nothing.
+    Ji et al. 2016.
+    """
+    rows, d_rows = embedding(np.concatenate([batch.contexts, batch.negatives], axis=1), table, sparse)
+    inside = batch.inside.astype(hidden.dtype)
+    pairs = inside.sum(axis=2, keepdims=True) + np.zeros(batch.negatives.shape, hidden.dtype)[:, None]
+    if accidental_hits == "mask":
+        pairs -= inside @ (batch.contexts[:, :, None] == batch.negatives[:, None]).astype(hidden.dtype)
+    counted = np.concatenate([inside, pairs * (num_negatives / batch.negatives.shape[1])], axis=2)
+    signs = np.where(np.arange(rows.shape[1]) < batch.contexts.shape[1], 1, -1).astype(hidden.dtype)
+    scores = hidden @ rows.transpose(0, 2, 1)
+    log_p, d_log_p = log_sigmoid(signs * scores)
+    counted /= inside.sum() if reduction == "mean" else 1
+
+    def backward() -> tuple:
+        d = signs * d_log_p(-counted)
+        return d @ rows, d_rows(d.transpose(0, 2, 1) @ hidden)
+
+    return -(counted * log_p).sum(), backward
 
 
 def hierarchical_softmax(
@@ -88,14 +130,15 @@ def decisions(
 
     Backward: sigmoid(score) - 1 for a yes, sigmoid(score) for a no, times the other side of the product.
     """
-    rows, d_rows = embedding(ids, table, sparse)
-    scores = np.einsum("nd,nkd->nk", hidden, rows)
+    rows, _ = embedding(ids, table, sparse)
+    scores = (rows @ hidden[:, :, None])[:, :, 0]
     log_p, d_log_p = log_sigmoid(signs * scores)
     divisor = hidden.dtype.type(len(hidden) if reduction == "mean" else 1)
     counted = np.abs(signs) / divisor
 
     def backward() -> tuple:
         d = signs * d_log_p(-counted)
-        return np.einsum("nk,nkd->nd", d, rows), d_rows(np.einsum("nk,nd->nkd", d, hidden))
+        d_table = scaled_rows_of(ids, d, hidden, len(table))
+        return (d[:, None] @ rows)[:, 0], d_table if sparse else d_table.dense()
 
     return -(counted * log_p).sum(), backward

@@ -1,11 +1,12 @@
 """The optimizers, each with the names and the order of operations of torch.optim, and the clipping of gradients.
 
 An update is written once for dense and for row gradients: `at` says where the gradient is, everywhere or in some rows,
-and only there is anything read or written.
+and `parts` hands out what is to be changed there. Only those rows are read or written.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,9 @@ from numpy import ndarray
 from numpy_impl.rows import blocks
 from reference import cases
 from reference.contract import Grads, Params, RowGrad, State
+
+SMALL = 2**14
+"""Bytes up to which nothing is gained by treating a row as one thing."""
 
 
 class Optimizer:
@@ -55,13 +59,11 @@ class SGD(Optimizer):
             (buf,) = self.state_of(name)
             first = name not in self.moving
             moving = self.moving[name] = at if first else union(self.moving[name], at)
-            buf[moving] *= o.momentum
-            buf[at] += grad if first else (1 - o.dampening) * grad
-            if o.nesterov:
-                param[at] -= self.lr * grad
-                param[moving] -= self.lr * o.momentum * buf[moving]
-            else:
-                param[moving] -= self.lr * buf[moving]
+            kept = 1 if first else 1 - o.dampening
+            for g, p, b in parts(moving, among(moving, at, grad), param, buf):
+                b *= o.momentum
+                b += g if kept == 1 else kept * g
+                p -= self.lr * (g + o.momentum * b if o.nesterov else b)
         else:
             descend(param, at, self.lr, grad)
 
@@ -73,8 +75,9 @@ class Adagrad(Optimizer):
 
     def __init__(self, options: cases.Adagrad, weights: Params) -> None:
         super().__init__(options, weights)
-        for total in self.state["sum"].values():
-            total += options.initial_accumulator_value
+        if options.initial_accumulator_value:
+            for total in self.state["sum"].values():
+                total += options.initial_accumulator_value
 
     def update(self, name: str, param: ndarray, at: Any, grad: ndarray) -> None:
         o = self.options
@@ -82,8 +85,9 @@ class Adagrad(Optimizer):
         step += 1
         grad = with_decay(grad, param, o.weight_decay)
         lr = self.lr / (1 + (float(step) - 1) * o.lr_decay)
-        total[at] += grad * grad
-        param[at] -= lr * grad / root(total[at], o.eps)
+        for g, p, s in parts(at, grad, param, total):
+            s += g * g
+            p -= lr * g / root(s, o.eps)
 
 
 class RMSprop(Optimizer):
@@ -150,12 +154,13 @@ class SparseAdam(Optimizer):
 
     def update(self, name: str, param: ndarray, at: Any, grad: ndarray) -> None:
         o, (beta1, beta2) = self.options, self.options.betas
-        step, m, v = self.state_of(name)
+        step, exp_avg, exp_avg_sq = self.state_of(name)
         step += 1
-        m[at] += (1 - beta1) * (grad - m[at])
-        v[at] += (1 - beta2) * (grad * grad - v[at])
         correction1, correction2 = bias_correction(beta1, step), bias_correction(beta2, step)
-        param[at] -= (self.lr * correction2**0.5 / correction1) * (m[at] / root(v[at], o.eps))
+        for g, p, m, v in parts(at, grad, param, exp_avg, exp_avg_sq):
+            m += (1 - beta1) * (g - m)
+            v += (1 - beta2) * (g * g - v)
+            p -= (self.lr * correction2**0.5 / correction1) * (m / root(v, o.eps))
 
 
 def clip_grad_norm_(grads: list[ndarray | RowGrad], max_norm: float) -> None:
@@ -174,19 +179,54 @@ def place(grad: ndarray | RowGrad) -> tuple[Any, ndarray]:
     return (grad.rows, grad.values) if isinstance(grad, RowGrad) else (..., grad)
 
 
-def descend(param: ndarray, at: Any, lr: float, grad: ndarray) -> None:
-    """param[at] -= lr * grad; of many rows block by block, each still in the cache when it is written."""
+def parts(at: Any, grad: ndarray, *tensors: ndarray) -> Iterator[tuple[ndarray, ...]]:
+    """The gradient and the tensors that it changes, to be changed in place: the tensors themselves; or, of those rows
+    that the gradient names, copies, block by block, which are put back while they are still in the cache.
+    """
     if at is ...:
-        param -= lr * grad
+        yield from zip(*(blocks(tensor, 4 * tensor[0].nbytes) for tensor in (grad, *tensors)), strict=True)
         return
-    row = param[0].nbytes
-    for rows, values in zip(blocks(at, row), blocks(grad, row), strict=True):
-        param[rows] = param.take(rows, axis=0) - lr * values
+    size = 2 * grad.shape[1] * grad.itemsize
+    for rows, values in zip(blocks(at, size), blocks(grad, size), strict=True):
+        copies = [tensor.take(rows, axis=0) for tensor in tensors]
+        yield values, *copies
+        for tensor, copy in zip(tensors, copies, strict=True):
+            put(tensor, rows, copy)
+
+
+def put(tensor: ndarray, rows: ndarray, new: ndarray) -> None:
+    """tensor[rows] = new. NumPy copies a long row faster where it is told that it is one thing."""
+    if new.nbytes > SMALL and tensor.flags.c_contiguous:
+        row = np.dtype((np.void, new.shape[1] * new.itemsize))
+        tensor, new = tensor.view(row)[:, 0], new.view(row)[:, 0]
+    tensor[rows] = new
+
+
+def descend(param: ndarray, at: Any, lr: float, grad: ndarray) -> None:
+    """param[at] -= lr * grad."""
+    if at is ... and grad.nbytes <= SMALL:
+        param -= lr * grad
+    elif grad.nbytes <= SMALL:
+        param[at] -= lr * grad
+    else:
+        for g, p in parts(at, grad, param):
+            p -= lr * g
+
+
+def among(rows: Any, at: Any, grad: ndarray) -> ndarray:
+    """The gradient in all the rows, of which some have none: there it is 0."""
+    if at is ... or len(rows) == len(at):
+        return grad
+    values = np.zeros((len(rows), grad.shape[1]), grad.dtype)
+    values[np.searchsorted(rows, at)] = grad
+    return values
 
 
 def union(before: Any, now: Any) -> Any:
     """The places that are in either."""
-    return ... if now is ... else np.union1d(before, now)
+    if now is ... or np.array_equal(before, now):
+        return now
+    return np.union1d(before, now)
 
 
 def zeros(kind: str, weight: ndarray) -> ndarray:
@@ -201,7 +241,11 @@ def with_decay(grad: ndarray, param: ndarray, weight_decay: float) -> ndarray:
 
 def root(v: ndarray, eps: float, correction: float = 1.0) -> ndarray:
     """What is divided by: the root of the second moment after its bias correction, with eps outside of it."""
-    return np.sqrt(v) / correction**0.5 + eps
+    divisor = np.sqrt(v)
+    if correction != 1:
+        divisor /= correction**0.5
+    divisor += eps
+    return divisor
 
 
 def bias_correction(beta: float, step: ndarray) -> float:

@@ -8,11 +8,12 @@ not looked up has no gradient, and the array of zeros that says so for V rows is
 
 1. A sort of the pairs (id, source), each packed into one integer, puts the places of a row beside one another. This
    is the only look at all N places; what follows knows for every row where its places start and how many they are.
-2. The rows are taken in the order of how often they occur, because words are unevenly frequent (Zipf): a few rows have
-   most of the places, most rows have one or two.
+2. Every row takes the gradient of its first place; most rows have no other, because words are unevenly frequent (Zipf).
+   Where the rest have few places, one small product with zeros and ones adds them up. Else they are taken in the order
+   of how often they occur:
    - A row that occurs in a good part of all sources is a row of counts times d; for all such rows together that is
      one matrix product, the fastest thing that a processor can do.
-   - A row that occurs often, but not so often, is one `sum`.
+   - A row that occurs often, but not so often, is one sum, itself a product with ones.
    - The many others are summed side by side: first their first places, then their second ones, and so on. The k-th
      most frequent row ends the rows of the kind before where it occurs no more than k times; so neither kind takes more
      than √N calls of NumPy.
@@ -30,14 +31,14 @@ from numpy import ndarray
 
 from reference.contract import RowGrad
 
-BLOCK = 2**19
+BLOCK = 2**18
 """Bytes that are worked on at once, and that the cache should hold."""
 
 DENSE = 32
 """How many times cheaper an entry of a matrix product is than a vector fetched from memory and added."""
 
 SMALL = 2**14
-"""Up to so many entries, all counts are one matrix: a few calls of NumPy, where the calls are what costs time."""
+"""Up to so many entries, one matrix holds all counts: a few calls of NumPy, where the calls are what costs time."""
 
 
 def blocks(array: ndarray, size: int) -> Iterator[ndarray]:
@@ -71,15 +72,12 @@ def rows_of(
 
 
 def _add_small(ids: ndarray, d: ndarray, num_embeddings: int, source: ndarray) -> tuple[ndarray, ndarray]:
-    ids = ids.astype(np.int64, copy=False)
-    counts, rows = _counts(ids, source, num_embeddings, len(d)), np.bincount(ids).nonzero()[0]
-    return rows, counts[rows].astype(d.dtype) @ d
-
-
-def _counts(which: ndarray, source: ndarray, num_rows: int, num_sources: int) -> ndarray:
-    """How often each of the rows takes the gradient of each of the sources."""
-    pairs = which * num_sources + source.astype(np.int64, copy=False)  # uint64 would make it float64
-    return np.bincount(pairs, minlength=num_rows * num_sources).reshape(num_rows, num_sources)
+    ids = ids.astype(np.int64, copy=False)  # uint64 would make it float64
+    cells = ids * len(d)
+    cells += source.astype(np.int64, copy=False)
+    counts = np.bincount(cells, minlength=num_embeddings * len(d)).reshape(num_embeddings, len(d))
+    (rows,) = np.bincount(ids).nonzero()
+    return rows, counts.take(rows, axis=0).astype(d.dtype) @ d
 
 
 def _add(ids: ndarray, d: ndarray, num_embeddings: int, source: ndarray) -> tuple[ndarray, ndarray]:
@@ -87,36 +85,105 @@ def _add(ids: ndarray, d: ndarray, num_embeddings: int, source: ndarray) -> tupl
     return rows, sums(d, source, start, count)
 
 
+def scaled_rows_of(
+    ids: Int[ndarray, "N K"], scale: Float[ndarray, "N K"], d: Float[ndarray, "N D"], num_embeddings: int
+) -> RowGrad:
+    """Sum scale[n, k] * d[n] into the distinct rows ids[n, k].
+
+    It is `rows_of` of the products (N, K, D), which are only made where they are few.
+    """
+    if scale.size * d.shape[1] <= SMALL:
+        products = scale[:, :, None] * d[:, None]
+        return rows_of(ids.reshape(-1), products.reshape(-1, d.shape[1]), num_embeddings)
+    ids, scale, places = ids.reshape(-1), scale.reshape(-1), np.arange(ids.size)
+    rows, start, count, places = _sort(ids, places, num_embeddings, len(ids))
+    values = sums(d, places // (len(ids) // len(d)), start, count, scale[places])
+    return RowGrad(rows, values, (num_embeddings, d.shape[1]))
+
+
 def sums(
-    vectors: Float[ndarray, "M D"], source: Int[ndarray, " N"], start: Int[ndarray, " U"], count: Int[ndarray, " U"]
+    vectors: Float[ndarray, "M D"],
+    source: Int[ndarray, " N"],
+    start: Int[ndarray, " U"],
+    count: Int[ndarray, " U"],
+    scale: Float[ndarray, " N"] | None = None,
 ) -> Float[ndarray, "U D"]:
     """For each u the sum of vectors[source[start[u] : start[u] + count[u]]], of which there is at least one.
 
-    So are the gradients of a row's places added up, and so are the vectors of a bag's ids.
+    So are the gradients of a row's places added up, and so are the vectors of a bag's ids. scale: what each is
+    multiplied by first.
     """
-    total = np.empty((len(start), vectors.shape[1]), vectors.dtype)
-    order = np.argsort(-count, kind="stable")
+
+    def taken(places: ndarray | slice) -> ndarray:
+        found = vectors.take(source[places], axis=0)
+        if scale is not None:
+            found *= scale[places][:, None]
+        return found
+
+    total = taken(start)
+    row = vectors.shape[1] * vectors.itemsize
+    several = (count > 1).nonzero()[0]
+    times = count[several]
+    n = times.sum()
+    if len(several) * n <= SMALL:
+        which = np.zeros((len(several), n), vectors.dtype)
+        which[np.arange(len(several)).repeat(times), np.arange(n)] = 1
+        total[several] = which @ taken(_places(start[several], times))
+        return total
+    order = several[_falling(times)]
     falling = count[order]
     shared = np.count_nonzero(falling * DENSE > len(vectors)) if len(vectors) < len(source) else 0
     often = shared + np.count_nonzero(falling[shared:] > np.arange(len(order) - shared))
 
-    for some in blocks(order[:shared], len(vectors)):
-        times = count[some]
-        places = np.arange(times.sum()) + np.repeat(start[some] - times.cumsum() + times, times)
-        counts = _counts(np.repeat(np.arange(len(some)), times), source[places], len(some), len(vectors))
-        total[some] = counts.astype(vectors.dtype) @ vectors
+    for some in blocks(order[:shared], len(vectors) * vectors.itemsize):
+        total[some] = _counts(vectors, source, start[some], count[some], scale) @ vectors
 
-    for u in order[shared:often]:
-        total[u] = vectors.take(source[start[u] : start[u] + count[u]], axis=0).sum(axis=0)
+    step = max(1, BLOCK // max(1, row))
+    ones = np.ones(step, vectors.dtype)
+    for u in order[shared:often].tolist():
+        total[u], end = 0, start[u] + count[u]
+        for first in range(start[u], end, step):
+            found = taken(slice(first, min(first + step, end)))
+            total[u] += ones[: len(found)] @ found
 
-    for some in blocks(order[often:], vectors.shape[1] * vectors.itemsize):
+    for some in blocks(order[often:], row):
         first, times = start[some], count[some]
-        side_by_side = vectors.take(source[first], axis=0)
+        side_by_side = taken(first)
         for j in range(1, times[0]):
             m = np.count_nonzero(times > j)
-            side_by_side[:m] += vectors.take(source[first[:m] + j], axis=0)
+            side_by_side[:m] += taken(first[:m] + j)
         total[some] = side_by_side
     return total
+
+
+def _places(start: ndarray, count: ndarray) -> ndarray:
+    """Each start and what comes after it, as many as are counted."""
+    return np.arange(count.sum()) + (start - count.cumsum() + count).repeat(count)
+
+
+def _falling(count: ndarray) -> ndarray:
+    """The order from the largest count to the smallest, as argsort has it; sorting plain integers is faster."""
+    shift = len(count).bit_length()
+    keys = -count << shift
+    keys |= np.arange(len(count))
+    keys.sort()
+    keys &= (1 << shift) - 1
+    return keys
+
+
+def _sum(vectors: ndarray) -> ndarray:
+    """Their sum, as a product: BLAS adds up faster than NumPy does."""
+    return np.ones(len(vectors), vectors.dtype) @ vectors
+
+
+def _counts(vectors: ndarray, source: ndarray, start: ndarray, count: ndarray, scale: ndarray | None) -> ndarray:
+    """How often each of some rows takes each of the vectors; with a scale, how much of it."""
+    places = _places(start, count)
+    cells = np.arange(0, len(start) * len(vectors), len(vectors)).repeat(count)
+    cells += source[places].astype(np.int64, copy=False)
+    counts = np.zeros((len(start), len(vectors)), vectors.dtype)
+    np.add.at(counts.reshape(-1), cells, np.ones(len(cells), vectors.dtype) if scale is None else scale[places])
+    return counts
 
 
 def _sort(

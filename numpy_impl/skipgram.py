@@ -18,7 +18,7 @@ class SkipGram:
     def __init__(self, model: cases.SkipGram, sparse: bool) -> None:
         self.objective, self.output, self.sparse = objective_of(model, sparse), model.output, sparse
 
-    def forward(self, p: Params, batch: cases.PairBatch) -> tuple[np.floating, Callable[[], Grads]]:
+    def forward(self, p: Params, batch: cases.PairBatch | cases.BlockBatch) -> tuple[np.floating, Callable[[], Grads]]:
         hidden, d_hidden = embedding(batch.centers, p["center.weight"], self.sparse)
         loss, d_loss = self.objective(hidden, p[self.output], batch)
 

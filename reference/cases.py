@@ -149,7 +149,7 @@ class Classifier:
     dropout: float = 0.0
     loss: CrossEntropy | MSELoss = CrossEntropy()
 
-    @property
+    @cached_property
     def layers(self) -> tuple[str, ...]:
         """The names of the dense layers, the hidden ones first."""
         return tuple(f"fc{i}" for i in range(1, len(self.hidden_features) + 2))
@@ -198,6 +198,26 @@ class NegativeSampling:
 
 
 @dataclass(frozen=True)
+class SharedNegatives:
+    """Negative sampling in which the pairs of a block of text share their negatives, so that all is matrix products.
+
+    A block has T centres h_i, the C words t_j among which their contexts are, and S negatives n_s; a weight m_ij is 1
+    where the word j is in the context of the centre i, and 0 elsewhere. Its loss is
+    -sum over i, j of m_ij * (log s(h_i @ t_j) + num_negatives / S * sum over s of log s(-h_i @ n_s)):
+    that of `NegativeSampling`, with as many parts of all the block's negatives in place of each pair's own. Skip-gram
+    only; its batches are `BlockBatch`. shared: S. accidental_hits: "mask" leaves out, for the pair i, j, each negative
+    that is the word j.
+
+    Ji et al. 2016, https://arxiv.org/abs/1604.04661.
+    """
+
+    num_negatives: int = 5
+    shared: int = 32
+    accidental_hits: Literal["keep", "mask"] = "keep"
+    power: float = 0.75
+
+
+@dataclass(frozen=True)
 class HierarchicalSoftmax:
     """The word is reached by left and right turns down a Huffman tree: -sum over its path of log s(sign * h @ node).
 
@@ -207,7 +227,7 @@ class HierarchicalSoftmax:
     """
 
 
-Objective = Softmax | NegativeSampling | HierarchicalSoftmax
+Objective = Softmax | NegativeSampling | SharedNegatives | HierarchicalSoftmax
 
 
 class _Word2Vec:
@@ -242,8 +262,8 @@ class _Word2Vec:
 class SkipGram(_Word2Vec):
     """A centre word predicts a word of its context (Mikolov et al. 2013a, section 3.2).
 
-    Batch: `PairBatch`. hidden = center.weight[centers], and the objective holds it against `context.weight` (V, D), or
-    `nodes.weight` (V - 1, D) in hierarchical softmax. reduction: over the pairs.
+    Batch: `PairBatch`, or `BlockBatch` for shared negatives. hidden = center.weight[centers], and the objective holds
+    it against `context.weight` (V, D), or `nodes.weight` (V - 1, D) in hierarchical softmax. reduction: over the pairs.
     """
 
     num_embeddings: int
@@ -271,6 +291,10 @@ class CBOW(_Word2Vec):
     reduction: Literal["mean", "sum"] = "mean"
 
     given, predicted = "context.weight", "center.weight"
+
+    def __post_init__(self) -> None:
+        if isinstance(self.objective, SharedNegatives):
+            raise BadInput("CBOW: has no SharedNegatives, which pair words; use NegativeSampling, or skip-gram")
 
 
 Model = Embedding | EmbeddingBag | Linear | Classifier | SkipGram | CBOW
@@ -504,6 +528,20 @@ class PairBatch:
 
 
 @dataclass(frozen=True, eq=False)
+class BlockBatch:
+    """N blocks of running text, for `SharedNegatives`: T centres, and C words among which their contexts are.
+
+    inside: whether contexts[n, j] is in the context of centers[n, i]. negatives: S for each block. At the end of a text
+    a block may have places that are in no context.
+    """
+
+    centers: Int[ndarray, "N T"]
+    contexts: Int[ndarray, "N C"]
+    inside: Bool[ndarray, "N T C"]
+    negatives: Int[ndarray, "N S"] | None = None
+
+
+@dataclass(frozen=True, eq=False)
 class ContextBatch:
     """Contexts, one after the other, none of them empty, and the centre word of each.
 
@@ -524,7 +562,7 @@ class ContextBatch:
         return self.centers
 
 
-Batch = LookupBatch | DenseBatch | BagBatch | PairBatch | ContextBatch
+Batch = LookupBatch | DenseBatch | BagBatch | PairBatch | BlockBatch | ContextBatch
 
 # --- data: where the batches of a case come from ---------------------------------------------------------------------
 
@@ -544,11 +582,11 @@ class Dialogue:
 class Drawn:
     """Seeded batches, new in every step.
 
-    shape: that of the ids, or (B,) rows, or (N,) pairs, or (N, C) for N contexts of 1 to C words. zipf: ids as skewed
-    as words are (density 1/rank) instead of uniform. used: how many of the vocabulary's rows may occur (default: all),
-    so that some are sure never to be looked up. ragged: bags of 0 to L ids, the last one empty in every other step,
-    handed over with offsets. ids_dtype: that of the ids. Where the model has a padding_idx, the first bag is of padding
-    alone.
+    shape: that of the ids, or (B,) rows, or (N,) pairs, or (N, C) for N contexts of 1 to C words, or (N, T) for N
+    blocks of T words. zipf: ids as skewed as words are (density 1/rank) instead of uniform. used: how many of the
+    vocabulary's rows may occur (default: all), so that some are sure never to be looked up. ragged: bags of 0 to L ids,
+    the last one empty in every other step, handed over with offsets. ids_dtype: that of the ids. Where the model has a
+    padding_idx, the first bag is of padding alone.
     """
 
     shape: tuple[int, ...]
@@ -563,7 +601,8 @@ class Text:
     """Mini-batches of a real text, in an order drawn once for each pass.
 
     source: `pydoc_data.topics` or the path of a UTF-8 file. A classifier gets paragraphs, cut or repeated to `length`
-    ids, and their chapter; a skip-gram the pairs within `window`, CBOW the contexts. Of these, as word2vec has it,
+    ids, and their chapter; a skip-gram the pairs within `window`, or with shared negatives the text in blocks of
+    `length` words with the window around them; CBOW the contexts. Of these, as word2vec has it,
     dynamic_window: each centre has a window of its own, drawn from 1 to `window`. subsample: the threshold t, above
     which frequent words are dropped before there are windows (`reference.text.kept`). Both are drawn anew in each pass.
     min_count: how often a word must occur to be one (default: 5 times, in a short text once).

@@ -27,6 +27,7 @@ from reference.cases import (
     Objective,
     Optimizer,
     RMSprop,
+    SharedNegatives,
     SkipGram,
     Softmax,
     SparseAdam,
@@ -367,6 +368,8 @@ def _word2vec() -> list[Case]:
         *(Case(f"primes-{name}", CBOW(101, 13, "sum", of), SGD(), Drawn((17, 3), used=61)) for name, of in both),
         *(Case(f"zipf-{name}", SkipGram(1009, 33, of), SGD(), Drawn((32,), zipf=True)) for name, of in both),
     ]
+    # shared negatives: every optimizer with every option; hits, certain with 3 words; rows that are never looked up
+    found += _shared_negatives()
     # one case under every optimizer: AdamW's weight decay falls with the learning rate
     decay = Case("decay", SkipGram(7, 3, NegativeSampling()), SGD(), Drawn((5,)), steps=5, lr_decay_to=1e-4)
     found += _each(decay, *(kind(lr=0.1) for kind in OPTIONS))
@@ -412,6 +415,32 @@ def _telling() -> list[Case]:
     ]
 
 
+def _shared_negatives() -> list[Case]:
+    """Blocks of text that share their negatives: every two options together."""
+    hits: tuple[Literal["keep", "mask"], ...] = ("keep", "mask")
+    options = {
+        "accidental_hits": hits,
+        "shared": (1, 4),
+        "reduction": ("mean", "sum"),
+        "sparse": (False, True),
+        "dtype": ("float64", "float32"),
+        "optimizer": OPTIMIZERS,
+        "ids_dtype": ("int64", "int32"),
+    }
+    found = []
+    for i, row in enumerate(pairwise(options, lambda row: not _refused(row, all_rows=True))):
+        model = SkipGram(11, 2, SharedNegatives(2, row["shared"], row["accidental_hits"]), row["reduction"])
+        run = {name: row[name] for name in ("sparse", "dtype", "optimizer")}
+        drawn = Drawn((2, 2), zipf=True, ids_dtype=row["ids_dtype"])
+        found.append(Case(f"shared-pair{i}", model, data=drawn, steps=3, **run))
+    cases = [
+        Case("shared-hits", SkipGram(3, 2, SharedNegatives(2, 5, "mask")), SGD(), Drawn((2, 4))),
+        Case("shared-one", SkipGram(2, 1, SharedNegatives(1, 1)), SGD(), Drawn((1, 2)), seed=2),
+        Case("shared-primes", SkipGram(31, 3, SharedNegatives(3, 5)), SGD(), Drawn((2, 3), used=23)),
+    ]
+    return found + [case for base in cases for case in _spread(base, SGD(lr=0.1))]
+
+
 def _texts(source: str) -> list[Case]:
     """Real text, mini-batched. Two hundred steps and more in float64.
 
@@ -439,6 +468,12 @@ def _texts(source: str) -> list[Case]:
         replace(windows, sparse=True, dtype="float32"),
         replace(word2vec, name="text-negatives", model=SkipGram(words, 16, negatives)),
         replace(word2vec, name="text-tree", model=SkipGram(words, 16, tree)),
+        replace(
+            word2vec,
+            name="text-shared",
+            model=SkipGram(words, 16, SharedNegatives(5, 16, "mask")),
+            data=replace(drawn, batch_size=4),
+        ),
         replace(word2vec, name="text-negatives", model=CBOW(words, 16, "mean", negatives)),
         replace(word2vec, name="text-tree", model=CBOW(words, 16, "mean", tree), optimizer=Adam(lr=0.01), sparse=False),
     ]

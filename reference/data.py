@@ -17,6 +17,7 @@ from reference.cases import (
     CBOW,
     BagBatch,
     Batch,
+    BlockBatch,
     Case,
     Classifier,
     ContextBatch,
@@ -31,6 +32,7 @@ from reference.cases import (
     LookupBatch,
     NegativeSampling,
     PairBatch,
+    SharedNegatives,
     SkipGram,
     Text,
 )
@@ -113,7 +115,10 @@ def counts(case: Case) -> np.ndarray:
 def _for_objective(case: Case, found: Iterator[Batch]) -> Iterator[Batch]:
     """The batches, with the negatives or the paths of the objective. The pairs are the same under each."""
     objective = getattr(case.model, "objective", None)
-    if isinstance(objective, NegativeSampling | HierarchicalSoftmax) and np.count_nonzero(counts(case)) < 2:
+    if (
+        isinstance(objective, NegativeSampling | SharedNegatives | HierarchicalSoftmax)
+        and np.count_nonzero(counts(case)) < 2
+    ):
         raise BadInput(f"case {case.id}: has one word; {type(objective).__name__} needs at least two")
     match objective:
         case NegativeSampling():
@@ -126,6 +131,11 @@ def _for_objective(case: Case, found: Iterator[Batch]) -> Iterator[Batch]:
                 while redraw and (hits := negatives == batch.targets[:, None]).any():
                     negatives[hits] = table.draw(stream, (int(hits.sum()),))
                 yield replace(batch, negatives=negatives)
+        case SharedNegatives():
+            table, stream = AliasTable(counts(case) ** objective.power), Stream(case.seed, NEGATIVES)
+            for batch in found:
+                assert isinstance(batch, BlockBatch)
+                yield replace(batch, negatives=table.draw(stream, (len(batch.centers), objective.shared)))
         case HierarchicalSoftmax():
             tree = huffman(counts(case))
             for batch in found:
@@ -194,12 +204,19 @@ def _draw(case: Case, stream: Stream, step: int) -> Batch:
                 labels = stream.ids((n,), classes)
             keep = stream.uniform((n, sum(model.hidden_features))) >= model.dropout if model.dropout else None
             return replace(bags, labels=labels, keep=keep)
+        case SkipGram(objective=SharedNegatives()):
+            # each word is context of the one before and of the one after it, but for a tenth of these
+            before, after = (stream.ids((shape[0], 1), used).astype(ids.dtype) for _ in range(2))
+            apart = np.arange(shape[1] + 2) - np.arange(1, shape[1] + 1)[:, None]
+            inside = (abs(apart) == 1) & (stream.uniform((*shape, shape[1] + 2)) < 0.9)
+            inside[:, 0, 0] = True
+            return BlockBatch(ids, np.concatenate([before, ids, after], axis=1), inside)
         case SkipGram():
             return PairBatch(ids, stream.ids(shape, used, data.zipf))
         case CBOW():
             lengths = 1 + stream.ids(shape[:1], shape[1])
-            contexts = [row[:length] for row, length in zip(ids, lengths, strict=True)]
-            return _contexts(contexts, stream.ids(shape[:1], used, data.zipf))
+            rows = [row[:length] for row, length in zip(ids, lengths, strict=True)]
+            return _contexts(rows, stream.ids(shape[:1], used, data.zipf))
         case _:
             assert_never(model)
 
@@ -224,7 +241,7 @@ def _text(case: Case) -> Iterator[Batch]:
     assert isinstance(case.data, Text)
     size, stream = case.data.batch_size, Stream(case.seed, BATCHES)
     kinds: dict[type, Callable[..., Batch]] = {Classifier: BagBatch, CBOW: _contexts, SkipGram: PairBatch}
-    batch = kinds[type(case.model)]
+    batch = BlockBatch if _in_blocks(case) else kinds[type(case.model)]
     rest: list[np.ndarray] = []
     for parts in _passes(case, stream):
         order = stream.order(len(parts[1]))
@@ -240,13 +257,19 @@ def examples(case: Case) -> int:
     return len(next(_passes(case, Stream(case.seed, BATCHES)))[1])
 
 
-def _passes(case: Case, stream: Stream) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def _in_blocks(case: Case) -> bool:
+    return isinstance(getattr(case.model, "objective", None), SharedNegatives)
+
+
+def _passes(case: Case, stream: Stream) -> Iterator[tuple[np.ndarray, ...]]:
     """The examples of the text, anew for each pass: what is given and what is to be told, one line an example."""
     assert isinstance(case.data, Text)
     data, corpus = case.data, text.read(case.data.source, case.data.min_count)
     match case.model:
         case Classifier():
             return repeat(corpus.bags(data.length))
+        case _ if _in_blocks(case):
+            return (_blocks(corpus, data, stream) for _ in repeat(None))
         case CBOW():
             return (_by_center(*_pairs(corpus, data, stream)) for _ in repeat(None))
         case _:
@@ -268,6 +291,32 @@ def _pairs(corpus: text.Corpus, data: Text, stream: Stream) -> tuple[np.ndarray,
     if not len(centers):
         raise BadInput(f"subsample {data.subsample}: no two words of {data.source} are left side by side")
     return centers, contexts, positions
+
+
+def _blocks(corpus: text.Corpus, data: Text, stream: Stream) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """One pass in blocks of `length` words: the centres, the words on and around them, and which is context of which.
+
+    The sentences lie one after the other; no context reaches into another sentence.
+    """
+    words = np.concatenate(corpus.sentences)
+    sentence = np.arange(len(corpus.sentences)).repeat([len(ids) for ids in corpus.sentences])
+    if data.subsample is not None:
+        stay = stream.uniform(words.shape) < text.kept(corpus.counts, data.subsample)[words]
+        words, sentence = words[stay], sentence[stay]
+    length, window = data.length, data.window
+    own = 1 + stream.ids(words.shape, window) if data.dynamic_window else np.full(words.shape, window)
+    blocks = -(-len(words) // length)
+
+    def cut(of: np.ndarray, around: int, outside: int) -> np.ndarray:
+        padded = np.pad(of, (around, around + blocks * length - len(of)), constant_values=outside)
+        return padded[np.arange(blocks)[:, None] * length + np.arange(length + 2 * around)]
+
+    apart = abs(np.arange(length + 2 * window) - window - np.arange(length)[:, None])
+    inside = (apart > 0) & (apart <= cut(own, 0, 0)[:, :, None])
+    inside &= cut(sentence, 0, -1)[:, :, None] == cut(sentence, window, -2)[:, None]
+    if not inside.any():
+        raise BadInput(f"subsample {data.subsample}: no two words of {data.source} are left side by side")
+    return cut(words, 0, 0), cut(words, window, 0), inside
 
 
 def _by_center(centers: np.ndarray, contexts: np.ndarray, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -120,6 +120,15 @@ def negative_sampling(m: Arithmetic, hidden: Vector, table: list[Vector], batch:
     return -log_sigmoid(m, m.dot(hidden, table[target])) - m.sum(noes)
 
 
+def shared_negatives(
+    m: Arithmetic, hidden: Vector, table: list[Vector], target: int, negatives: list[int], o: cases.SharedNegatives
+) -> Number:
+    """-log σ(h · target) - K/S Σ_s log σ(-h · negative_s), the S negatives those of the pair's block."""
+    counted = [k for k in negatives if not (o.accidental_hits == "mask" and k == target)]
+    noes = m.sum([log_sigmoid(m, -m.dot(hidden, table[k])) for k in counted])
+    return -log_sigmoid(m, m.dot(hidden, table[target])) - m.number(o.num_negatives) / len(negatives) * noes
+
+
 def hierarchical_softmax(m: Arithmetic, hidden: Vector, table: list[Vector], batch: Any, n: int) -> Number:
     """-Σ_j log σ(sign_j h · node_j) along the path to the target; a sign of 0 is past its end."""
     path = [(k, int(sign)) for k, sign in zip(batch.nodes[n], batch.signs[n], strict=True) if sign]
@@ -149,6 +158,12 @@ def loss_of(m: Arithmetic, model: cases.Model, p: Weights, batch: Any) -> Number
             if isinstance(model.loss, cases.MSELoss):
                 return mse_loss(m, outputs, numbers(m, batch.labels), model.loss)
             return cross_entropy(m, outputs, batch.labels.tolist(), model.loss)
+        case cases.SkipGram(objective=cases.SharedNegatives() as objective):
+            table, found = p[model.output], []
+            for n, i, j in np.argwhere(batch.inside):
+                hidden, target = p["center.weight"][batch.centers[n, i]], int(batch.contexts[n, j])
+                found.append(shared_negatives(m, hidden, table, target, batch.negatives[n].tolist(), objective))
+            return m.sum(found) / (len(found) if model.reduction == "mean" else 1)
         case cases.SkipGram():
             hiddens = [row(m, p["center.weight"], i) for i in batch.centers]
         case cases.CBOW():
@@ -226,8 +241,10 @@ def rows_read(model: cases.Model, batch: Any) -> dict[str, list[int]]:
         case cases.Linear():
             return {}
     given = batch.centers if isinstance(model, cases.SkipGram) else batch.ids
-    read = {model.given: sorted({int(i) for i in given})}
+    read = {model.given: sorted({int(i) for i in given.flat})}
     match model.objective:
+        case cases.SharedNegatives():
+            read[model.output] = sorted({int(i) for i in (*batch.contexts.flat, *batch.negatives.flat)})
         case cases.NegativeSampling():
             read[model.output] = sorted({int(i) for i in (*batch.targets, *batch.negatives.flat)})
         case cases.HierarchicalSoftmax():

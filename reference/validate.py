@@ -14,6 +14,7 @@ from reference.cases import (
     CBOW,
     BagBatch,
     Batch,
+    BlockBatch,
     Case,
     Classifier,
     ContextBatch,
@@ -26,6 +27,7 @@ from reference.cases import (
     LookupBatch,
     NegativeSampling,
     PairBatch,
+    SharedNegatives,
     SkipGram,
 )
 from reference.contract import BadInput, Params
@@ -52,7 +54,8 @@ def check_weights(case: Case, weights: Params) -> None:
 def check_batch(case: Case, batch: Batch) -> None:
     """Raise BadInput unless the batch is one that the case's model can be trained on."""
     model = case.model
-    expected = BATCH_OF[type(model)]
+    blocks = isinstance(getattr(model, "objective", None), SharedNegatives)
+    expected = BlockBatch if blocks else BATCH_OF[type(model)]
     if not isinstance(batch, expected):
         raise BadInput(f"batch: is a {type(batch).__name__}; {case.family} takes a {expected.__name__}")
     match batch:
@@ -81,6 +84,21 @@ def check_batch(case: Case, batch: Batch) -> None:
             _ids("contexts", batch.contexts, model.num_embeddings, ndim=1, dtypes=("int64",))
             _same_length("contexts", batch.contexts, "centers", batch.centers)
             _for_objective(model, batch)
+        case BlockBatch():
+            assert isinstance(model, SkipGram)
+            assert isinstance(model.objective, SharedNegatives)
+            _ids("centers", batch.centers, model.num_embeddings, ndim=2)
+            _ids("contexts", batch.contexts, model.num_embeddings, ndim=2)
+            _same_length("contexts", batch.contexts, "blocks of centers", batch.centers)
+            shape = (*batch.centers.shape, batch.contexts.shape[1])
+            if not isinstance(batch.inside, np.ndarray) or batch.inside.dtype != bool or batch.inside.shape != shape:
+                raise BadInput(f"inside: a boolean array of shape {shape} is needed, one for each centre and context")
+            if not batch.inside.any():
+                raise BadInput("inside: is false everywhere; a batch of at least one pair is needed")
+            if batch.negatives is None:
+                raise BadInput("negatives: are missing; SharedNegatives takes negatives")
+            _ids("negatives", batch.negatives, model.num_embeddings, ndim=2)
+            _shape("negatives", batch.negatives, (len(batch.centers), model.objective.shared))
         case ContextBatch():
             assert isinstance(model, CBOW)
             _ids("ids", batch.ids, model.num_embeddings, ndim=1)

@@ -10,7 +10,18 @@ import numpy as np
 import pytest
 
 from reference import data, validate
-from reference.cases import BagBatch, Batch, Case, ContextBatch, DenseBatch, LookupBatch, PairBatch
+from reference.cases import (
+    CBOW,
+    BagBatch,
+    Batch,
+    BlockBatch,
+    Case,
+    ContextBatch,
+    DenseBatch,
+    LookupBatch,
+    PairBatch,
+    SharedNegatives,
+)
 from reference.catalogue import catalogue
 from reference.cli import main
 from reference.contract import BadInput, Params
@@ -29,12 +40,20 @@ words, rows, up3 = np.arange(7), np.ones((4, 5)), np.ones((4, 3))
 
 NEGATIVES, REDRAWN = CASES["skipgram-hits-keep-sgd-rows-f64"], CASES["skipgram-hits-redraw-sgd-rows-f64"]  # 3 words, 7
 TREE, CONTEXTS = CASES["skipgram-three-words-tree-sgd-rows-f64"], CASES["cbow-lengths-sgd-rows-f64"]  # 3 words, 4 words
+BLOCKS = CASES["skipgram-shared-one-sgd-rows-f64"]  # 2 words, one negative
 nine, drawn = np.arange(9) % 3, np.arange(63).reshape(9, 7) % 3
 paths, turns = np.ones((9, 2), int), np.ones((9, 2), int)
 
 
 def pairs(**given: np.ndarray) -> PairBatch:
     return PairBatch(nine, nine, **given)
+
+
+def blocks(
+    centers: object = ((0, 1),), contexts: object = ((1, 0),), inside: object = True, negatives: object = ((1,),)
+) -> BlockBatch:
+    within = np.array(inside) if np.ndim(inside) else np.full((1, 2, 2), inside)
+    return BlockBatch(np.array(centers), np.array(contexts), within, negatives and np.array(negatives))
 
 
 def contexts(
@@ -109,6 +128,18 @@ BATCHES = {
     "paths for negative sampling": (NEGATIVES, pairs(negatives=drawn, nodes=paths), "nodes: are given", "negatives"),
     "negative V": (NEGATIVES, pairs(negatives=with_(drawn, 3, 8, 6)), "negatives: 3 at [8, 6]", "0 to 2"),
     "negative -1": (NEGATIVES, pairs(negatives=with_(drawn, -1, 0, 1)), "negatives: -1 at [0, 1]", "0 to 2"),
+    "block of rank 1": (BLOCKS, blocks([0, 1]), "centers: have 1 dimensions, shape (2,)", "2"),
+    "centre of a block V": (BLOCKS, blocks([[0, 2]]), "centers: 2 at [0, 1]", "0 to 1"),
+    "context of a block V": (BLOCKS, blocks(contexts=[[-1, 0]]), "contexts: -1 at [0, 0]", "0 to 1"),
+    "contexts of two blocks": (BLOCKS, blocks(contexts=[[0], [1]]), "contexts: are 2", "1 blocks"),
+    "inside by number": (BLOCKS, blocks(inside=1), "inside: a boolean array", "(1, 2, 2)"),
+    "inside of another shape": (BLOCKS, blocks(inside=[[True] * 3]), "inside: a boolean array", "(1, 2, 2)"),
+    "nothing inside": (BLOCKS, blocks(inside=False), "inside: is false everywhere", "at least one pair"),
+    "shared negatives missing": (BLOCKS, blocks(negatives=None), "negatives: are missing", "SharedNegatives takes"),
+    "shared negative V": (BLOCKS, blocks(negatives=[[2]]), "negatives: 2 at [0, 0]", "0 to 1"),
+    "shared negatives too many": (BLOCKS, blocks(negatives=[[1, 0]]), "negatives: have the shape (1, 2)", "(1, 1)"),
+    "pairs for blocks": (BLOCKS, pairs(), "batch: is a PairBatch", "BlockBatch"),
+    "blocks for pairs": (PAIRS, blocks(), "batch: is a BlockBatch", "PairBatch"),
     "negatives by float": (NEGATIVES, pairs(negatives=drawn / 1), "negatives: are float64", "integers"),
     "negatives too few": (NEGATIVES, pairs(negatives=drawn[:, :6]), "negatives: have the shape (9, 6)", "(9, 7)"),
     "negatives of too few": (NEGATIVES, pairs(negatives=drawn[:8]), "negatives: have the shape (8, 7)", "(9, 7)"),
@@ -218,6 +249,11 @@ WEIGHTS = {
 @pytest.mark.parametrize(("change", "given", "allowed"), WEIGHTS.values(), ids=WEIGHTS)
 def test_weights(judge: Callable, change: Callable[[Params], Params], given: str, allowed: str) -> None:
     refused(judge, BAGS, change(data.weights(BAGS)), given, allowed)
+
+
+def test_cbow_shares_no_negatives() -> None:
+    with pytest.raises(BadInput, match="CBOW: has no SharedNegatives, which pair words; use NegativeSampling"):
+        CBOW(7, 3, objective=SharedNegatives())
 
 
 # --- the command -----------------------------------------------------------------------------------------------------

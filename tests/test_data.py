@@ -14,6 +14,7 @@ from reference import data, text, validate
 from reference.cases import (
     SGD,
     Batch,
+    BlockBatch,
     Case,
     Classifier,
     Drawn,
@@ -127,7 +128,7 @@ def test_batches_fit_the_model(case: Case) -> None:
     assert len(found) == case.steps
     for batch in found:
         validate.check_batch(case, batch)
-        ids = batch.centers if isinstance(batch, PairBatch) else getattr(batch, "ids", np.zeros(1))
+        ids = batch.centers if isinstance(batch, PairBatch | BlockBatch) else getattr(batch, "ids", np.zeros(1))
         if isinstance(case.data, Drawn) and case.data.used:
             assert ids.max() < case.data.used
         if getattr(batch, "upstream", None) is not None and batch.upstream.size >= 20:

@@ -29,6 +29,7 @@ from reference.cases import (
     MSELoss,
     NegativeSampling,
     RMSprop,
+    SharedNegatives,
     SkipGram,
     Softmax,
     SparseAdam,
@@ -49,6 +50,7 @@ objectives = st.one_of(
     st.builds(NegativeSampling, st.integers(1, 6), st.sampled_from(["keep", "mask", "redraw"])),
     st.just(HierarchicalSoftmax()),
 )
+shared = st.builds(SharedNegatives, st.integers(1, 6), st.integers(1, 6), st.sampled_from(["keep", "mask"]))
 
 
 @st.composite
@@ -86,7 +88,7 @@ models = st.one_of(
     bags(),
     st.builds(Linear, size, size),
     classifiers(),
-    st.builds(SkipGram, words, size, objectives, reduction),
+    st.builds(SkipGram, words, size, objectives | shared, reduction),
     st.builds(CBOW, words, size, st.sampled_from(["mean", "sum"]), objectives, reduction),
 )
 optimizers = st.sampled_from(
@@ -105,7 +107,8 @@ optimizers = st.sampled_from(
 @st.composite
 def cases(draw: st.DrawFn) -> Case:
     model, batch, length = draw(models), draw(size), draw(size)
-    one_axis = isinstance(model, Linear | SkipGram)
+    in_blocks = isinstance(getattr(model, "objective", None), SharedNegatives)
+    one_axis = isinstance(model, Linear | SkipGram) and not in_blocks
     ragged = isinstance(model, EmbeddingBag | Classifier) and draw(flag)
     data = Drawn((batch,) if one_axis else (batch, length), zipf=draw(flag), ragged=ragged)
     sparse, seed = draw(flag) and bool(model.tables), draw(st.integers(0, 99))

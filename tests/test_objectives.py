@@ -7,7 +7,7 @@ import heapq
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import combinations, pairwise, product
+from itertools import combinations, islice, pairwise, product
 from pathlib import Path
 
 import mpmath
@@ -35,6 +35,7 @@ from reference.cases import (
     NegativeSampling,
     Objective,
     PairBatch,
+    SharedNegatives,
     SkipGram,
     Softmax,
     SparseAdam,
@@ -103,6 +104,56 @@ def test_negatives_do_not_depend_on_the_objectives_around_them() -> None:
     for objective in OBJECTIVES.values():
         case = replace(pairs, model=SkipGram(9, 2, objective))
         assert [batch.contexts.tolist() for batch in data.batches(case)] == plain
+
+
+@pytest.mark.parametrize("hits", ["keep", "mask"])
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+@pytest.mark.parametrize("name", TWINS)
+def test_shared_negatives_are_negatives_of_every_pair(hits: str, reduction: str, name: str) -> None:
+    """With as many negatives as are shared, a block is its pairs one by one, each with all of the block's negatives."""
+    shared = Case("", SkipGram(5, 3, SharedNegatives(4, 4, hits), reduction), SGD(), Drawn((3, 6)), steps=1)
+    (block,) = data.batches(shared)
+    n, i, j = block.inside.nonzero()
+    pairs = PairBatch(block.centers[n, i], block.contexts[n, j], block.negatives[n])
+    assert (pairs.negatives == pairs.contexts[:, None]).any()
+    alone = replace(shared, model=replace(shared.model, objective=NegativeSampling(4, hits)))
+    weights = data.weights(shared)
+    (loss, grads), (expected_loss, expected) = (
+        load(name).build(case, weights).loss_and_grads(batch) for case, batch in ((shared, block), (alone, pairs))
+    )
+    assert loss == pytest.approx(expected_loss, rel=1e-14)
+    for table in shared.model.tables:
+        np.testing.assert_allclose(np.asarray(grads[table]), np.asarray(expected[table]), atol=1e-14)
+
+
+def test_a_part_of_the_shared_negatives_counts() -> None:
+    """Two negatives for each pair, of eight that a block has, are a quarter of all eight."""
+    case = Case("", SkipGram(9, 3, SharedNegatives(2, 8)), SGD(), Drawn((2, 5)), steps=1)
+    (batch,) = data.batches(case)
+    none, quarter, whole = (
+        load(TWINS[0])
+        .build(replace(case, model=SkipGram(9, 3, SharedNegatives(k, 8))), data.weights(case))
+        .loss_and_grads(batch)[0]
+        for k in (0, 2, 8)
+    )
+    assert quarter - none == pytest.approx((whole - none) / 4)
+
+
+@pytest.mark.parametrize("length", [1, 4, 7, 1000])
+def test_blocks_have_the_pairs_of_the_text(length: int, tmp_path: Path) -> None:
+    """However the text is cut, and across no paragraph."""
+    path = tmp_path / "text.txt"
+    path.write_text(data.DIALOGUE_CORPUS, encoding="utf-8")
+    drawn = Text(str(path), 1, length=length, window=2)
+    case = Case("", SkipGram(7, 3, SharedNegatives(2, 3)), SGD(), drawn, steps=10**6)
+    blocks = list(islice(data.batches(case), data.examples(case)))
+    found = sorted(
+        (int(block.centers[n, i]), int(block.contexts[n, j]))
+        for block in blocks
+        for n, i, j in np.argwhere(block.inside)
+    )
+    assert {block.centers.shape[1] for block in blocks} == {length}
+    assert found == sorted(zip(*(ids.tolist() for ids in text.read(str(path)).all_pairs(2)), strict=True))
 
 
 @pytest.mark.parametrize("objective", [NegativeSampling(2, "redraw"), HierarchicalSoftmax()])

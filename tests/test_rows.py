@@ -8,9 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from numpy_impl import build, rows
+from numpy_impl import build, optimizers, rows
 from numpy_impl.embedding_bag import embedding_bag
-from numpy_impl.rows import plain_rows_of, rows_of
+from numpy_impl.functional import log_softmax, plain_cross_entropy
+from numpy_impl.optimizers import descend, parts
+from numpy_impl.rows import plain_rows_of, rows_of, scaled_rows_of
 from reference import data
 from reference.catalogue import catalogue
 from reference.contract import RowGrad
@@ -67,6 +69,58 @@ def test_blocks_and_kinds_do_not_change_the_sum(lookup, block: int, dense: int) 
         for name, value in (("SMALL", 0), ("BLOCK", block), ("DENSE", dense)):
             patch.setattr(rows, name, value)
         assert_same(rows_of(*lookup), plain_rows_of(*lookup))
+
+
+@given(lookups(), st.integers(1, 5), st.integers(1, 300), st.sampled_from([1, 32, 10**6]), st.sampled_from([0, 2**14]))
+def test_scaled_rows_are_the_rows_of_the_products(lookup, times: int, block: int, dense: int, small: int) -> None:
+    ids, d, num_embeddings, _ = lookup
+    ids = np.resize(ids, (len(d), times))
+    scale = whole(Stream(3), ids.shape).astype(d.dtype)
+    products = scale[:, :, None] * d[:, None]
+    plain = plain_rows_of(ids.reshape(-1), products.reshape(-1, d.shape[1]), num_embeddings)
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in (("SMALL", small), ("BLOCK", block), ("DENSE", dense)):
+            patch.setattr(rows, name, value)
+        assert_same(scaled_rows_of(ids, scale, d, num_embeddings), plain)
+
+
+@given(st.integers(1, 40), st.sampled_from([1, 2, 13]), st.integers(1, 300), st.sampled_from([0, 2**14]))
+def test_an_update_of_rows_is_the_plain_one(num_rows: int, width: int, block: int, small: int) -> None:
+    """Block by block, with rows of any width copied whole, and in tables of either order of memory."""
+    stream = Stream(0)
+    at = np.unique(stream.ids((num_rows,), 100))
+    grad = whole(stream, (len(at), width))
+    for table in (whole(stream, (100, width)), np.asfortranarray(whole(stream, (100, width)))):
+        other, expected, doubled = table.copy(order="A"), table.copy(), table.copy()
+        expected[at] -= 0.5 * grad
+        doubled[at] *= 2
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(rows, "BLOCK", block)
+            patch.setattr(optimizers, "SMALL", small)
+            descend(table, at, 0.5, grad)
+            for _, some in parts(at, grad, other):
+                some *= 2
+        np.testing.assert_array_equal(table, expected)
+        np.testing.assert_array_equal(other, doubled)
+        whole_table = table.copy()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(rows, "BLOCK", block)
+            descend(whole_table, ..., 0.5, table)
+        np.testing.assert_array_equal(whole_table, table / 2)
+
+
+@given(st.integers(1, 40), st.integers(2, 40), st.integers(1, 3000), st.sampled_from(["mean", "sum"]))
+def test_cross_entropy_of_a_few_rows_at_a_time(n: int, classes: int, block: int, reduction: str) -> None:
+    stream = Stream(n)
+    logits, target = 9 * stream.signed((n, classes)), stream.ids((n,), classes)
+    before, divisor = logits.copy(), n if reduction == "mean" else 1
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rows, "BLOCK", block)
+        loss, backward = plain_cross_entropy(logits, target, reduction)
+    log_p = log_softmax(logits)
+    np.testing.assert_allclose(loss, -log_p[np.arange(n), target].sum() / divisor, rtol=1e-13)
+    np.testing.assert_allclose(backward(), (np.exp(log_p) - np.eye(classes)[target]) / divisor, atol=1e-14)
+    np.testing.assert_array_equal(logits, before)
 
 
 @pytest.mark.parametrize("ids", [[5], [5] * 4000, [0, 2**31 - 1] * 2000, [*range(4000)]], ids=lambda ids: str(ids[:3]))

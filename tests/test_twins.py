@@ -15,6 +15,7 @@ ROOT = Path(__file__).parent.parent
 ONLY_BY_HAND = {
     "rows.py": "the gradient of a looked-up row, which is autograd's business",
     "variants.py": "what other frameworks do differently",
+    "workspace.py": "memory, which is PyTorch's own business",
 }
 BY_TORCH = {
     # the NumPy name: what PyTorch has for it

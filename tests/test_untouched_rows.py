@@ -11,6 +11,7 @@ from reference.cases import (
     Adagrad,
     Adam,
     BagBatch,
+    BlockBatch,
     Case,
     Classifier,
     ContextBatch,
@@ -32,13 +33,16 @@ WITH_TABLES = [
 ]
 
 
-def looked_up(case: Case, batch: LookupBatch | BagBatch | PairBatch | ContextBatch, table: str) -> set[int]:
+def looked_up(
+    case: Case, batch: LookupBatch | BagBatch | PairBatch | BlockBatch | ContextBatch, table: str
+) -> set[int]:
     """The rows of the table that are read for more than padding."""
     if table == "nodes.weight":
         return set(batch.nodes.ravel().tolist())
     if table == getattr(case.model, "predicted", None):
-        return {*batch.targets.tolist(), *batch.negatives.ravel().tolist()}
-    ids = batch.centers if isinstance(batch, PairBatch) else batch.ids
+        words = batch.contexts if isinstance(batch, BlockBatch) else batch.targets
+        return {*words.ravel().tolist(), *batch.negatives.ravel().tolist()}
+    ids = batch.centers if isinstance(batch, PairBatch | BlockBatch) else batch.ids
     return set(ids.ravel().tolist()) - {getattr(case.model, "padding_idx", None)}
 
 

@@ -14,7 +14,7 @@ from torch.nn.functional import embedding
 from reference import cases
 from torch_impl.functional import cross_entropy, log_sigmoid
 
-Batch = cases.PairBatch | cases.ContextBatch
+Batch = cases.PairBatch | cases.BlockBatch | cases.ContextBatch
 Objective = Callable[[Tensor, Tensor, Batch], Tensor]
 
 
@@ -25,6 +25,14 @@ def objective_of(model: cases.SkipGram | cases.CBOW, sparse: bool) -> Objective:
             return partial(softmax, reduction=model.reduction)
         case cases.NegativeSampling(accidental_hits=hits):
             return partial(negative_sampling, accidental_hits=hits, reduction=model.reduction, sparse=sparse)
+        case cases.SharedNegatives(num_negatives=negatives, accidental_hits=shared_hits):
+            return partial(
+                shared_negatives,
+                num_negatives=negatives,
+                accidental_hits=shared_hits,
+                reduction=model.reduction,
+                sparse=sparse,
+            )
         case cases.HierarchicalSoftmax():
             return partial(hierarchical_softmax, reduction=model.reduction, sparse=sparse)
     assert_never(model.objective)
@@ -41,7 +49,7 @@ def softmax(
 def negative_sampling(
     hidden: Float[Tensor, "N D"],
     table: Float[Tensor, "V D"],
-    batch: Batch,
+    batch: cases.PairBatch | cases.ContextBatch,
     accidental_hits: Literal["keep", "mask", "redraw"],
     reduction: Literal["mean", "sum"],
     sparse: bool,
@@ -54,6 +62,33 @@ def negative_sampling(
     if accidental_hits == "mask":
         signs[:, 1:][batch.negatives == targets] = 0
     return decisions(hidden, table, ids, signs, reduction, sparse)
+
+
+def shared_negatives(
+    hidden: Float[Tensor, "N T D"],
+    table: Float[Tensor, "V D"],
+    batch: cases.BlockBatch,
+    num_negatives: int,
+    accidental_hits: Literal["keep", "mask"],
+    reduction: Literal["mean", "sum"],
+    sparse: bool,
+) -> Float[Tensor, ""]:
+    """Yes to the words of a centre's context, and for each of them a part of no to the block's negatives.
+
+    All centres of a block are held against all of its words and negatives; what is none of a centre's counts nothing.
+    Ji et al. 2016.
+    """
+    rows = embedding(torch.cat([batch.contexts, batch.negatives], dim=1), table, sparse=sparse)
+    inside = batch.inside.to(hidden.dtype)
+    pairs = inside.sum(dim=2, keepdim=True).expand(-1, -1, batch.negatives.shape[1])
+    if accidental_hits == "mask":
+        pairs = pairs - inside @ (batch.contexts[:, :, None] == batch.negatives[:, None]).to(hidden.dtype)
+    counted = torch.cat([inside, pairs * (num_negatives / batch.negatives.shape[1])], dim=2)
+    signs = torch.where(torch.arange(rows.shape[1]) < batch.contexts.shape[1], 1, -1)
+    scores = hidden @ rows.transpose(1, 2)
+    log_p = log_sigmoid(signs * scores)
+    counted = counted / (inside.sum() if reduction == "mean" else 1)
+    return -(counted * log_p).sum()
 
 
 def hierarchical_softmax(
@@ -77,7 +112,7 @@ def decisions(
 ) -> Float[Tensor, ""]:
     """-log sigmoid(sign * hidden @ table[id]), summed: yes where the sign is 1, no where -1, 0 does not count."""
     rows = embedding(ids, table, sparse=sparse)
-    scores = torch.einsum("nd,nkd->nk", hidden, rows)
+    scores = (rows @ hidden[:, :, None])[:, :, 0]
     log_p = log_sigmoid(signs * scores)
     divisor = len(hidden) if reduction == "mean" else 1
     counted = signs.abs() / divisor
