@@ -393,7 +393,7 @@ def _telling() -> list[Case]:
         # every row has a gradient from the first step on
         Case("square", Linear(4, 4), SGD(lr=0.1, momentum=0.5, dampening=0.1), Drawn((5,))),
         # scores of a thousand and more: exp overflows in float64 too
-        Case("overflow", SkipGram(7, 4), sgd, Drawn((5,)), gain=40, seed=5),
+        Case("overflow", SkipGram(7, 4), sgd, Drawn((5,)), gain=40, seed=3),
         # the rarer losses and activations, in both dtypes
         Case("regression", replace(relu, activation="gelu", loss=MSELoss()), sgd, Drawn((5, 2))),
         Case("every", replace(relu, activation="gelu_tanh", dropout=0.3, loss=every), sgd, Drawn((7, 2))),

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from reference import data, definition
-from reference.cases import CBOW, Batch, Case, HierarchicalSoftmax, NegativeSampling, SkipGram
+from reference.cases import CBOW, Batch, Case, HierarchicalSoftmax, NegativeSampling, SharedNegatives, SkipGram
 from reference.compare import STAGES, Stage, WholeScale, flat, tolerance
 from reference.contract import Implementation, RowGrad
 from reference.kills import RIGHT, Kill, known
@@ -211,6 +211,8 @@ def occurrences(case: Case, batch: Any, table: str) -> np.ndarray:
         match model.objective:
             case NegativeSampling():
                 return np.concatenate([batch.targets, batch.negatives.reshape(-1)])
+            case SharedNegatives():
+                return np.concatenate([batch.contexts.reshape(-1), batch.negatives.reshape(-1)])
             case HierarchicalSoftmax():
                 return batch.nodes.reshape(-1)
         return np.arange(model.num_embeddings)
