@@ -199,7 +199,7 @@ def _classifier_options() -> list[Case]:
         kept = ("mode", "padding_idx", "hidden_features", "activation", "dropout", "loss")
         model = Classifier(11, 3, num_classes=3, **{name: row[name] for name in kept})
         run = {name: row[name] for name in ("sparse", "dtype", "optimizer")}
-        found.append(Case(f"pair{i}", model, data=Drawn((5, 3), used=9, ragged=row["ragged"]), seed=1, **run))
+        found.append(Case(f"pair{i}", model, data=Drawn((5, 3), used=9, ragged=row["ragged"]), seed=7, **run))
     return found
 
 
