@@ -14,9 +14,8 @@ from typing import NoReturn
 
 import threadpoolctl
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from reference import diagnosis, kills, report, text, train
+from reference import diagnosis, kills, report, sensitivity, text, train
 from reference.cases import Case
 from reference.catalogue import catalogue
 from reference.contract import BadInput
@@ -77,6 +76,11 @@ def _parser() -> argparse.ArgumentParser:
             "mistakes", help="show which cases catch which known mistake", description=kills.show_kills.__doc__
         )
     )
+    sensitivity.add_options(
+        commands.add_parser(
+            "sensitivity", help="show how small an error is noticed", description=sensitivity.show.__doc__
+        )
+    )
     return parser
 
 
@@ -91,22 +95,11 @@ def verify_cases(options: argparse.Namespace) -> int:
     names = [options.candidate] if options.candidate is not None else list(TWINS)
     implementations = {name: load(name) for name in names}
     results: list[Result] = []
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with (
-        threadpoolctl.threadpool_limits(1),
-        Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress,
-    ):
-        task = progress.add_task("", total=len(cases))
-        for case in cases:
-            progress.update(task, description=case.id)
+    with threadpoolctl.threadpool_limits(1):
+        for case in report.tracked(cases):
             results += judge(case, implementations).values()
-            progress.advance(task)
         for name, implementation in implementations.items():
-            own = [result for result in results if result.implementation == name]
-            if any(result.verdict == "disagree" for result in own):
-                progress.update(task, description=f"what is wrong with {name}")
-                diagnosis.diagnose(implementation, own)
+            diagnosis.diagnose(implementation, [result for result in results if result.implementation == name])
         env = report.environment()
     if options.json:
         report.write_whole(options.json, report.as_json(results, env))

@@ -17,7 +17,6 @@ from typing import Any, Protocol
 import threadpoolctl
 from rich import box
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -152,18 +151,10 @@ def show_kills(options: argparse.Namespace) -> int:
 def run(cases: Sequence[Case], kills: Mapping[str, Kill]) -> None:
     """Make every mistake in every case, and enter the results."""
     mistakes = {name: kill.mistake for name, kill in kills.items()}
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with (
-        threadpoolctl.threadpool_limits(1),
-        Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress,
-    ):
-        task = progress.add_task("", total=len(cases))
-        for case in cases:
-            progress.update(task, description=case.id)
+    with threadpoolctl.threadpool_limits(1):
+        for case in report.tracked(cases):
             for name, result in make(case, mistakes).items():
                 kills[name].results[case.id] = result
-            progress.advance(task)
 
 
 def show(kills: Sequence[Kill], cases: Sequence[Case], console: Console) -> None:

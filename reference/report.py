@@ -8,7 +8,7 @@ import platform
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any, get_args
@@ -16,9 +16,11 @@ from typing import Any, get_args
 import threadpoolctl
 from rich import box
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
+from reference.cases import Case
 from reference.compare import STAGES, TOLERANCE, Stage, kind_of
 from reference.contract import BadInput
 from reference.run import Result, Verdict
@@ -28,6 +30,18 @@ AGREE, DISAGREE, BAD_INPUT, NOTHING, INTERRUPTED = 0, 1, 2, 5, 130
 
 CASE_BY_CASE = 24
 """Up to so many results are shown one by one; of more, one row for each model and dtype."""
+
+
+def tracked(cases: Sequence[Case]) -> Iterator[Case]:
+    """The cases, with a bar on a terminal that says which one is at work."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("", total=len(cases))
+        for case in cases:
+            progress.update(task, description=case.id)
+            yield case
+            progress.advance(task)
 
 
 COLOURS = {"agree": "green", "disagree": "red", "variant": "yellow", "unsupported": "yellow", "error": "red"}

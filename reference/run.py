@@ -218,7 +218,7 @@ def _hold_all(runners: Sequence[Runner], yardsticks: Sequence[Runner], case: Cas
             runner.result.verdict, runner.result.reason = "error", f"step {step}: no twin to hold it against"
         for other in others:
             if runner not in yardsticks or runners.index(other) > place:
-                _compare(runner, other, case, step, both=runner in yardsticks)
+                compare(runner, other, case, step, both=runner in yardsticks)
             _compare_untouched(runner, other, weights, step)
 
 
@@ -298,7 +298,7 @@ def _refuse_empty(case: Case, yardsticks: Sequence[Runner]) -> None:
                 raise BadInput(f"case {case.id}: the gradient of {name} is the same everywhere and so proves nothing")
 
 
-def _compare(runner: Runner, other: Runner, case: Case, step: int, both: bool) -> None:
+def compare(runner: Runner, other: Runner, case: Case, step: int, both: bool) -> None:
     """Hold what the runner returned against the other; of two yardsticks, each against the other at once."""
     for stage in STAGES:
         if stage not in runner.out or stage not in other.out:
