@@ -12,6 +12,7 @@ from reference import Unsupported
 from reference.cases import (
     CBOW,
     SGD,
+    BlockBatch,
     Classifier,
     Embedding,
     EmbeddingBag,
@@ -19,6 +20,8 @@ from reference.cases import (
     Linear,
     MSELoss,
     NegativeSampling,
+    PairBatch,
+    SharedNegatives,
     SkipGram,
     Softmax,
 )
@@ -40,6 +43,14 @@ def bags_of(batch, padding_idx=None, include_last_offset=False):
     else:
         bags = np.split(places, batch.offsets[1:-1] if include_last_offset else batch.offsets[1:])
     return [bag[batch.ids.reshape(-1)[bag] != padding_idx] for bag in bags]
+
+
+def pairs_of(batch):
+    """Blocks that share their negatives as pairs, each of which has all the negatives of its block."""
+    if not isinstance(batch, BlockBatch):
+        return batch
+    n, i, j = np.nonzero(batch.inside)
+    return PairBatch(batch.centers[n, i], batch.contexts[n, j], batch.negatives[n])
 
 
 def pooled(table, batch, bags, mode, weights=None):
@@ -108,12 +119,15 @@ def word2vec(model, p, batch):
     match model.objective:
         case Softmax():
             losses = -log_softmax(hidden @ table.T)[np.arange(n), batch.targets]
-        case NegativeSampling(accidental_hits=hits):
+        case NegativeSampling(accidental_hits=hits) | SharedNegatives(accidental_hits=hits):
             ids = np.concatenate([batch.targets[:, None], batch.negatives], axis=1)
             signs = np.where(np.arange(ids.shape[1]) == 0, 1, -1) * np.ones_like(ids)
             if hits == "mask":
                 signs[:, 1:][batch.negatives == batch.targets[:, None]] = 0
             losses = decisions(hidden, table[ids], signs)
+            if isinstance(model.objective, SharedNegatives):
+                share = model.objective.num_negatives / model.objective.shared
+                losses = losses * np.where(np.arange(ids.shape[1]) == 0, 1, share).astype(hidden.dtype)
         case HierarchicalSoftmax():
             losses = decisions(hidden, table[batch.nodes], batch.signs)
     return np.sum(losses) if model.reduction == "sum" else np.sum(losses) / n
@@ -152,7 +166,7 @@ class Gradients:
 
     def loss_and_grads(self, batch):
         inputs = {name: getattr(batch, name) for name in self.case.model.input_gradients}
-        value, self.grads = value_and_grad(loss)(self.p | inputs, self.case.model, batch)
+        value, self.grads = value_and_grad(loss)(self.p | inputs, self.case.model, pairs_of(batch))
         return value, self.grads
 
 

@@ -15,6 +15,7 @@ from reference import Unsupported
 from reference.cases import (
     CBOW,
     SGD,
+    BlockBatch,
     Classifier,
     Embedding,
     EmbeddingBag,
@@ -22,6 +23,8 @@ from reference.cases import (
     Linear,
     MSELoss,
     NegativeSampling,
+    PairBatch,
+    SharedNegatives,
     SkipGram,
     Softmax,
 )
@@ -48,6 +51,14 @@ def in_bags(batch, padding_idx=None, include_last_offset=False):
         bags = len(batch.offsets) - include_last_offset
         bag = np.searchsorted(batch.offsets[:bags], np.arange(len(ids)), side="right") - 1
     return {"ids": ids, "bag": np.where(ids == padding_idx, bags, bag), "empty": np.zeros(bags)}
+
+
+def pairs_of(batch):
+    """Blocks that share their negatives as pairs, each of which has all the negatives of its block."""
+    if not isinstance(batch, BlockBatch):
+        return batch
+    n, i, j = np.nonzero(batch.inside)
+    return PairBatch(batch.centers[n, i], batch.contexts[n, j], batch.negatives[n])
 
 
 def pooled(table, batch, mode, weights=None):
@@ -115,12 +126,14 @@ def word2vec(model, p, batch):
     match model.objective:
         case Softmax():
             losses = -jnp.take_along_axis(log_softmax(hidden @ table.T), targets[:, None], axis=1)
-        case NegativeSampling(accidental_hits=hits):
+        case NegativeSampling(accidental_hits=hits) | SharedNegatives(accidental_hits=hits):
             ids = jnp.concatenate([targets[:, None], batch["negatives"]], axis=1)
             negative = jnp.arange(ids.shape[1]) > 0
             hit = negative & (ids == targets[:, None]) & (hits == "mask")
             signs = jnp.where(hit, 0, jnp.where(negative, -1, 1))
             losses = decisions(hidden, table[ids], signs)
+            if isinstance(model.objective, SharedNegatives):
+                losses = jnp.where(negative, model.objective.num_negatives / model.objective.shared, 1) * losses
         case HierarchicalSoftmax():
             losses = decisions(hidden, table[batch["nodes"]], batch["signs"])
     return losses.sum() if model.reduction == "sum" else losses.sum() / len(hidden)
@@ -162,6 +175,7 @@ class Gradients:
     def loss_and_grads(self, batch):
         model = self.case.model
         inputs = {name: getattr(batch, name) for name in model.input_gradients}
+        batch = pairs_of(batch)
         given = {name: value for name, value in asdict(batch).items() if value is not None}
         if isinstance(model, EmbeddingBag | Classifier | CBOW):
             options = getattr(model, "padding_idx", None), getattr(model, "include_last_offset", False)

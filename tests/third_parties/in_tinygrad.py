@@ -17,6 +17,7 @@ from reference import Unsupported
 from reference.cases import (
     CBOW,
     SGD,
+    BlockBatch,
     Classifier,
     CrossEntropy,
     Embedding,
@@ -24,6 +25,8 @@ from reference.cases import (
     HierarchicalSoftmax,
     Linear,
     NegativeSampling,
+    PairBatch,
+    SharedNegatives,
     SkipGram,
     Softmax,
 )
@@ -51,6 +54,14 @@ def membership(batch, dtype, padding_idx=None, include_last_offset=False):
         bags = len(batch.offsets) - include_last_offset
         bag = np.searchsorted(batch.offsets[:bags], np.arange(len(ids)), side="right") - 1
     return ((np.arange(bags)[:, None] == bag) & (ids != padding_idx)).astype(dtype)
+
+
+def pairs_of(batch):
+    """Blocks that share their negatives as pairs, each of which has all the negatives of its block."""
+    if not isinstance(batch, BlockBatch):
+        return batch
+    n, i, j = np.nonzero(batch.inside)
+    return PairBatch(batch.centers[n, i], batch.contexts[n, j], batch.negatives[n])
 
 
 def pooled(table, t, mode, weights=None):
@@ -113,10 +124,13 @@ def word2vec(model, p, t):
     match model.objective:
         case Softmax():
             losses = -(hidden @ table.T).log_softmax(axis=1).gather(1, targets)
-        case NegativeSampling(accidental_hits=hits):
+        case NegativeSampling(accidental_hits=hits) | SharedNegatives(accidental_hits=hits):
             counted = (t["negatives"] != targets) if hits == "mask" else t["negatives"] >= 0
             signs = (targets >= 0).int().cat(-counted.int(), dim=1)
             losses = decisions(hidden, table[targets.cat(t["negatives"], dim=1)], signs)
+            if isinstance(model.objective, SharedNegatives):
+                share = model.objective.num_negatives / model.objective.shared
+                losses = losses[:, :1].sum() + share * losses[:, 1:].sum()
         case HierarchicalSoftmax():
             losses = decisions(hidden, table[t["nodes"]], t["signs"])
     return losses.sum() / (len(hidden) if model.reduction == "mean" else 1)
@@ -153,6 +167,7 @@ class Gradients:
 
     def loss_and_grads(self, batch):
         model = self.case.model
+        batch = pairs_of(batch)
         given = {part.name: getattr(batch, part.name) for part in fields(batch)}
         t = {name: Tensor(value) for name, value in given.items() if value is not None}
         if isinstance(model, EmbeddingBag | Classifier | CBOW):

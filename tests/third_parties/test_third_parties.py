@@ -81,7 +81,7 @@ def test_covers_every_model_and_option(results: list[Result]) -> None:
         "gelu_tanh",
     }
     objectives = {(type(m).__name__, type(m.objective).__name__) for m in models if hasattr(m, "objective")}
-    assert len(objectives) == 2 * 3
+    assert len(objectives) == 4 + 3
     assert {getattr(m.objective, "accidental_hits", "") for m in models if hasattr(m, "objective")} >= {"keep", "mask"}
     assert any(getattr(m, "weighted", False) for m in models)
     assert any(getattr(m, "dropout", 0) for m in models)
