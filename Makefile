@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: verify test check bench bench-quick bench-peers third-parties clean
+.PHONY: verify test check bench bench-quick bench-peers third-parties vectors clean
 
 verify: .venv/run
 	$(BIN)/twingrad verify
@@ -27,6 +27,12 @@ OF_bench-peers := -m peers
 third-parties: .venv/dev
 	$(BIN)/pip install --quiet -c constraints.txt -e '.[third-parties]'
 	$(BIN)/pytest -m third_party
+
+# all exact values anew, held byte by byte against the vectors that are committed
+vectors: .venv/run
+	rm -rf build/vectors
+	$(BIN)/twingrad vectors write build/vectors
+	diff -r build/vectors reference/vectors
 
 clean:
 	rm -rf .venv build

@@ -617,7 +617,20 @@ class Text:
     min_count: int | None = None
 
 
-Data = Dialogue | Drawn | Text
+@dataclass(frozen=True, eq=False)
+class Recorded:
+    """Weights by name and batches as they stand in a test vector (`reference.vector`)."""
+
+    weights: dict[str, ndarray]
+    batches: tuple[Batch, ...]
+
+    @property
+    def ragged(self) -> bool:
+        """Whether bags are handed over with offsets."""
+        return any(isinstance(batch, BagBatch) and batch.offsets is not None for batch in self.batches)
+
+
+Data = Dialogue | Drawn | Text | Recorded
 
 # --- the case --------------------------------------------------------------------------------------------------------
 

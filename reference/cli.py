@@ -8,17 +8,17 @@ from __future__ import annotations
 import argparse
 import io
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import threadpoolctl
 from rich.console import Console
 
-from reference import diagnosis, kills, report, sensitivity, text, train
+from reference import diagnosis, kills, report, sensitivity, text, train, vector
 from reference.cases import Case
 from reference.catalogue import catalogue
-from reference.contract import BadInput
+from reference.contract import BadInput, Implementation, Unsupported
 from reference.report import AGREE, BAD_INPUT, DISAGREE, INTERRUPTED, NOTHING
 from reference.run import TWINS, Result, judge, load
 
@@ -81,7 +81,25 @@ def _parser() -> argparse.ArgumentParser:
             "sensitivity", help="show how small an error is noticed", description=sensitivity.show.__doc__
         )
     )
+    vectors = commands.add_parser("vectors", help="exact values in files, for any language", description=vector.__doc__)
+    _vector_options(vectors.add_subparsers(required=True, metavar="COMMAND"))
     return parser
+
+
+def _vector_options(commands: Any) -> None:
+    write = commands.add_parser("write", help="compute vectors", description=write_vectors.__doc__)
+    write.add_argument("folder", metavar="DIR", type=Path, help="where to; it is made if it is not there")
+    write.add_argument(
+        "pattern", nargs="?", metavar="PATTERN", help="of all cases those whose id matches (default: a selection)"
+    )
+    write.set_defaults(run=write_vectors)
+    check = commands.add_parser("check", help="hold results against vectors", description=check_vectors.__doc__)
+    check.add_argument(
+        "vectors", nargs="*", metavar="FILE", type=Path, help="vectors, or folders of them (default: twingrad's own)"
+    )
+    check.add_argument("--results", metavar="FILE", type=Path, required=True, help="results, or a folder of them")
+    check.add_argument("--json", metavar="FILE", type=Path, help="write the verdicts there")
+    check.set_defaults(run=check_vectors)
 
 
 def verify_cases(options: argparse.Namespace) -> int:
@@ -98,14 +116,59 @@ def verify_cases(options: argparse.Namespace) -> int:
     with threadpoolctl.threadpool_limits(1):
         for case in report.tracked(cases):
             results += judge(case, implementations).values()
-        for name, implementation in implementations.items():
-            diagnosis.diagnose(implementation, [result for result in results if result.implementation == name])
+        diagnosed(implementations, results)
         env = report.environment()
     if options.json:
         report.write_whole(options.json, report.as_json(results, env))
     report.show(results, Console(width=None if sys.stdout.isatty() else 200))
     print(report.sentence(env))
     return exit_code(results)
+
+
+def write_vectors(options: argparse.Namespace) -> int:
+    """Compute the exact values of cases, and write each as a vector; the schema stands beside them."""
+    folder, cases = options.folder, catalogue()
+    chosen = select(cases, options.pattern) if options.pattern else vector.selection(cases)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (OSError, ValueError) as error:
+        raise BadInput(f"{folder}: cannot be made ({getattr(error, 'strerror', error)})") from None
+    report.check_writable(folder / "schema.json", "DIR")
+    number = 0
+    for case in report.tracked(chosen):
+        try:
+            content = vector.written(case)
+        except Unsupported:
+            continue
+        report.write_whole(folder / f"{case.id}.json", content)
+        number += 1
+    if not number:
+        raise BadInput(f"{options.pattern}: the exact values of these cases, {len(chosen)}, would take too long")
+    report.write_whole(folder / "schema.json", vector.schema_file())
+    left = f"; of {len(chosen) - number} cases the exact values would take too long" if number < len(chosen) else ""
+    print(f"{number} vectors in {folder}{left}")
+    return AGREE
+
+
+def check_vectors(options: argparse.Namespace) -> int:
+    """Hold what a program computed, in any language, against test vectors."""
+    if options.json:
+        report.check_writable(options.json)
+    results, given = vector.checked(options.vectors or [vector.HERE], options.results)
+    diagnosed({str(options.results): given}, results)
+    if options.json:
+        report.write_whole(options.json, report.as_json(results, report.environment()))
+    report.show(results, Console(width=None if sys.stdout.isatty() else 200))
+    return exit_code(results)
+
+
+def diagnosed(implementations: Mapping[str, Implementation], results: Sequence[Result]) -> None:
+    """Enter in the results that disagree what is wrong with them."""
+    for name, implementation in implementations.items():
+        own = [result for result in results if result.implementation == name]
+        if any(result.verdict == "disagree" for result in own):
+            with Console(stderr=True).status(f"what is wrong with {name}"):
+                diagnosis.diagnose(implementation, own)
 
 
 def select(cases: Sequence[Case], pattern: str | None) -> list[Case]:

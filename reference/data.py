@@ -32,6 +32,7 @@ from reference.cases import (
     LookupBatch,
     NegativeSampling,
     PairBatch,
+    Recorded,
     SharedNegatives,
     SkipGram,
     Text,
@@ -75,6 +76,8 @@ class Stream:
 
 def weights(case: Case) -> Params:
     """Initial weights of a case, by name: tables uniform in ±1, layers in ±1/sqrt(fan in) as PyTorch's are."""
+    if isinstance(case.data, Recorded):
+        return deepcopy(case.data.weights)
     stream = Stream(case.seed, WEIGHTS)
     drawn = {}
     bound = 1.0
@@ -92,6 +95,8 @@ def batches(case: Case) -> Iterator[Batch]:
     Raises:
         BadInput: the text cannot be read or has no two words.
     """
+    if isinstance(case.data, Recorded):
+        return map(deepcopy, case.data.batches[: case.steps])
     source = {Dialogue: _dialogue, Drawn: _drawn, Text: _text}[type(case.data)]
     return islice(_for_objective(case, source(case)), case.steps)
 
@@ -106,6 +111,7 @@ def counts(case: Case) -> np.ndarray:
             return text.read_string(DIALOGUE_CORPUS, min_count=1).counts
         case Text():
             return text.read(case.data.source, case.data.min_count).counts
+    assert isinstance(case.data, Drawn)
     assert not isinstance(case.model, Linear)
     rank = np.arange(1, case.model.num_embeddings + 1)
     often = 1000 // rank if case.data.zipf else np.full_like(rank, 1000)
