@@ -3,10 +3,11 @@ PYTHON ?= python3
 BIN := .venv/bin
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: verify test check bench bench-quick bench-peers third-parties clean
+.PHONY: verify test check bench bench-quick bench-peers third-parties clean read
 
 verify: .venv/run
-	$(BIN)/twingrad verify
+	mkdir -p build
+	$(BIN)/twingrad verify --json build/verify.json
 
 test: check
 	$(BIN)/pytest -n 2 --dist loadgroup -p no:benchmark
@@ -23,6 +24,10 @@ bench bench-quick bench-peers: .venv/dev
 	$(BIN)/pytest benchmarks $(OF_$@) --benchmark-json=build/bench/$@.json --benchmark-autosave
 OF_bench-quick := --quick
 OF_bench-peers := -m peers
+
+read: .venv/run
+	$(BIN)/pip install --quiet -c constraints.txt -e '.[read]'
+	$(BIN)/twingrad read --html build/read
 
 third-parties: .venv/dev
 	$(BIN)/pip install --quiet -c constraints.txt -e '.[third-parties]'

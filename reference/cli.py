@@ -20,6 +20,7 @@ from reference import diagnosis, kills, report, text, train
 from reference.cases import Case
 from reference.catalogue import catalogue
 from reference.contract import BadInput
+from reference.read import command as read
 from reference.report import AGREE, BAD_INPUT, DISAGREE, INTERRUPTED, NOTHING
 from reference.run import TWINS, Result, judge, load
 
@@ -77,6 +78,8 @@ def _parser() -> argparse.ArgumentParser:
             "mistakes", help="show which cases catch which known mistake", description=kills.show_kills.__doc__
         )
     )
+    beside = "show NumPy and PyTorch side by side"
+    read.add_options(commands.add_parser("read", help=beside, description=read.read.__doc__))
     return parser
 
 

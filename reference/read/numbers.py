@@ -1,0 +1,2 @@
+def stories(source):
+    return {}
