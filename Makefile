@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: verify test check bench bench-quick bench-peers third-parties clean read
+.PHONY: verify test check bench bench-quick bench-peers third-parties clean read test-pages
 
 verify: .venv/run
 	mkdir -p build
@@ -28,6 +28,10 @@ OF_bench-peers := -m peers
 read: .venv/run
 	$(BIN)/pip install --quiet -c constraints.txt -e '.[read]'
 	$(BIN)/twingrad read --html build/read
+
+test-pages: .venv/dev
+	$(BIN)/pip install --quiet -c constraints.txt -e '.[test-pages]'
+	$(BIN)/pytest -m pages -p no:benchmark
 
 third-parties: .venv/dev
 	$(BIN)/pip install --quiet -c constraints.txt -e '.[third-parties]'

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import ast
 import inspect
+import json
 import re
 from collections.abc import Callable
 from dataclasses import fields
 from itertools import product
 from pathlib import Path
-from textwrap import indent
 from typing import Any
+from unittest.mock import Mock
 
+import numpy as np
 import pytest
 import torch
+from evidence import EVIDENCE, HOSTILE
 from torch import Tensor
 
 from numpy_impl import functional as by_hand
@@ -21,6 +24,8 @@ from reference import data
 from reference.cases import SGD, Case, Drawn, EmbeddingBag
 from reference.catalogue import OPTIONS, catalogue
 from reference.cli import main
+from reference.contract import BadInput
+from reference.read import numbers, page
 from reference.read.align import PAIRS, Misaligned, Part, read_pair, text_of
 from torch_impl import functional
 from torch_impl.trainer import as_tensor, build
@@ -272,4 +277,212 @@ def test_symbols_are_names_of_the_code() -> None:
         code = "\n".join(p.code for part in pair.parts for row in part.rows for p in (*row.numpy, *row.torch))
         code += "\n".join(row.ops for part in pair.parts for row in part.rows)
         for symbol in pair.symbols.values():
-            assert not symbol["code"] or any(word in code for word in symbol["code"]), indent(symbol["is"], f"{name}: ")
+            assert not symbol["code"] or any(word in code for word in symbol["code"]), f"{name}: {symbol['is']}"
+
+
+# --- the numbers -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def told() -> dict[str, Any]:
+    return numbers.stories()
+
+
+def three_digits(expected: np.ndarray, told: Any) -> None:
+    np.testing.assert_allclose(np.array(told, float), expected, rtol=6e-3, atol=1e-12)
+
+
+def test_the_numbers_of_the_bags_are_those_of_the_formulas(told: dict) -> None:
+    p = data.weights(numbers.BAGS)
+    ids, labels, lr = data.DIALOGUE_IDS, data.DIALOGUE_LABELS, numbers.BAGS.optimizer.lr
+    for step in told["bags"]["runs"][0]["steps"]:
+        table = p["embedding.weight"]
+        pooled = np.array([(table[a] + table[b] + table[c]) / 3 for a, b, c in ids])
+        hidden = pooled @ p["fc1.weight"].T + p["fc1.bias"]
+        active = np.where(hidden > 0, hidden, 0)
+        logits = active @ p["fc2.weight"].T + p["fc2.bias"]
+        chances = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+        d_logits = (chances - np.eye(2)[labels]) / 4
+        d_active = d_logits @ p["fc2.weight"]
+        d_hidden = d_active * (hidden > 0)
+        d_pooled = d_hidden @ p["fc1.weight"]
+        d_table = np.full_like(table, np.nan)
+        d_table[1:] = 0
+        for bag, some in enumerate(ids):
+            for row in some:
+                d_table[row] += d_pooled[bag] / 3
+        known = locals()
+        for name in ("table", "pooled", "hidden", "active", "logits", "d_logits", "d_active", "d_hidden", "d_pooled"):
+            three_digits(known[name], step[name])
+        three_digits(d_table, [[np.nan if x is None else x for x in row] for row in step["d_table"]])
+        three_digits(-np.log(chances[range(4), labels]).mean(), step["loss"][0][0])
+        assert [(of["row"], len(of["parts"]), of["same"]) for of in step["sums"]] == [(r, 2, True) for r in "159"]
+        p["embedding.weight"] = table - lr * np.nan_to_num(d_table)
+        p["fc1.weight"] = p["fc1.weight"] - lr * d_hidden.T @ pooled
+        p["fc2.weight"] = p["fc2.weight"] - lr * d_logits.T @ active
+        p["fc1.bias"], p["fc2.bias"] = p["fc1.bias"] - lr * d_hidden.sum(0), p["fc2.bias"] - lr * d_logits.sum(0)
+    assert told["bags"]["counts"] == [0, 2, 1, 1, 1, 2, 1, 1, 1, 2]
+
+
+def test_the_numbers_of_the_words_are_those_of_the_formulas(told: dict) -> None:
+    story = told["words"]
+    index = {word: at for at, word in enumerate(story["words"])}
+    assert story["pairs"][:2] == [[["the", "cat"]], [["cat", "the"], ["cat", "sat"]]]
+    for step, pairs in zip(story["runs"][0]["steps"], story["pairs"], strict=True):
+        center, contexts = index[pairs[0][0]], [index[context] for _, context in pairs]
+        hidden, context = np.array(step["table"])[center], np.array(step["context"])
+        logits = context @ hidden
+        pushed = sum(np.exp(logits) / np.exp(logits).sum() - np.eye(len(index))[at] for at in contexts)
+        np.testing.assert_allclose(step["logits"][0], logits, atol=0.02)
+        np.testing.assert_allclose(np.sum(step["d_logits"], axis=0), pushed, atol=0.02)
+        np.testing.assert_allclose(step["d_table"][center], pushed @ context, atol=0.05)
+        np.testing.assert_allclose(step["d_context"], np.outer(pushed, hidden), atol=0.05)
+        assert [at for at, row in enumerate(step["d_table"]) if row[0] is not None] == [center]
+
+
+@pytest.mark.parametrize(
+    ("story", "mistake", "step", "array"),
+    [
+        ("bags", "duplicates-overwritten", 1, "d_table"),
+        ("bags", "mean-undivided", 1, "d_table"),
+        ("bags", "not-scattered", 1, "d_table"),
+        ("bags", "logits-for-probabilities", 1, "d_logits"),
+        ("bags", "sign-turned", 1, "d_logits"),
+        ("words", "duplicates-overwritten", 2, "d_table"),  # the second word is the first with two neighbours
+        ("words", "one-context-subtracted", 2, "d_logits"),
+        ("words", "logits-for-probabilities", 1, "d_logits"),
+        ("words", "sign-turned", 1, "d_logits"),
+    ],
+)
+def test_a_planted_mistake_departs_where_it_is_made(
+    story: str, mistake: str, step: int, array: str, told: dict
+) -> None:
+    run = next(run for run in told[story]["runs"] if run["name"] == mistake)
+    assert (run["departs"]["step"], run["departs"]["array"]) == (step, array)
+    if array == "d_table" and story == "bags":
+        assert not all(of["same"] for of in run["steps"][0]["sums"])
+
+
+# --- the pages -------------------------------------------------------------------------------------------------------
+
+
+def made(tmp_path: Path, *arguments: str, **evidence: Any) -> Path:
+    build = tmp_path / "build"
+    build.mkdir(exist_ok=True)
+    for kind, content in evidence.items():
+        (build / f"{kind}.json").write_text(json.dumps(content), encoding="utf-8")
+    assert main(["read", "--html", str(tmp_path / "read"), "--build", str(build), *arguments]) == 0
+    return tmp_path / "read"
+
+
+def test_the_pages_have_the_evidence_and_all_of_it_is_escaped(tmp_path: Path) -> None:
+    page = (made(tmp_path, **EVIDENCE) / "evidence.html").read_text(encoding="utf-8")
+    for hostile in ("<script>,", "<i>", "<u>", "<em>", "<S>", "<b>2</b>"):
+        assert hostile not in page
+    for shown in (
+        "&lt;i&gt;[1, 2]: expected 0.5, got nan",
+        "&lt;em&gt;",
+        "a &amp; b",
+        "2.00",
+        "7.5",
+        "1 of 9",
+        "inf ✗",
+    ):
+        assert shown in page, shown
+    assert page.count("2 January 2026, 03:04 UTC") == 3
+    assert "1 cases are not in the catalogue" in page
+
+
+def test_what_is_missing_is_shown_with_the_command_that_makes_it(tmp_path: Path) -> None:
+    page = (made(tmp_path) / "evidence.html").read_text(encoding="utf-8")
+    for command in ("make verify", "make bench", "twingrad mistakes --json build/mistakes.json"):
+        assert f"<code>{command}\nmake read</code>" in page
+
+
+@pytest.mark.parametrize("kind", ["verify", "mistakes", "bench"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        *(b"", b"{", b"\xff\xfe", b"[]", b"3", b"null", b"{}", b"[" * 100_000),
+        b'{"results": [{}], "mistakes": [3], "benchmarks": [[]]}',
+        b'{"results": 1, "mistakes": 1, "benchmarks": 1}',
+        b'{"results": [], "mistakes": [], "benchmarks": [], "environment": {}}',
+    ],
+)
+def test_json_of_another_form_is_one_clear_line(kind: str, content: bytes, tmp_path: Path, capsys) -> None:
+    (tmp_path / f"{kind}.json").write_bytes(content)
+    assert main(["read", "--html", str(tmp_path / "read"), "--build", str(tmp_path)]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"twingrad: {tmp_path / kind}.json: ")
+    assert "writes it anew" in said
+    assert said.count("\n") == 1
+    assert not (tmp_path / "read").exists()
+
+
+def test_a_text_with_a_script_in_it_stays_text(tmp_path: Path) -> None:
+    (tmp_path / "hostile.txt").write_text(HOSTILE, encoding="utf-8")
+    page = (made(tmp_path, "--text", str(tmp_path / "hostile.txt")) / "numbers.html").read_text(encoding="utf-8")
+    assert page.count("alert(") == 2  # as prose, and in the JSON
+    assert "One &lt;script&gt;alert(&#34;x&#34;)&lt;/script&gt; two &amp; &lt;b&gt;three" in page
+    assert 'One \\u003cscript\\u003ealert(\\"x\\")' in page
+    assert page.count("</script>") == page.count("<script")
+
+
+@pytest.mark.parametrize("content", ["", "one", "one one one", "one\n\ntwo"])
+def test_a_text_that_is_none_is_one_line(content: str, tmp_path: Path, capsys) -> None:
+    (tmp_path / "text.txt").write_text(content, encoding="utf-8")
+    assert main(["read", "--html", str(tmp_path / "read"), "--text", str(tmp_path / "text.txt")]) == 2
+    assert capsys.readouterr().err.startswith(f"twingrad: --text {tmp_path / 'text.txt'}: ")
+    assert list(tmp_path.iterdir()) == [tmp_path / "text.txt"]
+
+
+def test_new_pages_replace_the_old_ones_and_nothing_else(tmp_path: Path, monkeypatch) -> None:
+    folder, content = tmp_path / "read", {"index.html": page.MARK}
+    page.write(folder, content | {"old.html": "of before"}, [])
+    with monkeypatch.context() as full:
+        full.setattr(page.shutil, "copyfile", Mock(side_effect=OSError(28, "No space left on device")))
+        with pytest.raises(BadInput, match="No space left on device"):
+            page.write(folder, content, [])
+    assert (folder / "old.html").exists()
+    page.write(folder, content, [])
+    assert sorted(file.name for file in folder.iterdir()) == ["index.html", "script.js", "style.css"]
+    assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_a_folder_of_something_else_is_left_alone(tmp_path: Path, capsys) -> None:
+    (tmp_path / "index.html").write_text("<title>mine</title>", encoding="utf-8")
+    assert main(["read", "--html", str(tmp_path)]) == 2
+    assert "is there and is no folder of such pages" in capsys.readouterr().err
+    assert [file.name for file in tmp_path.iterdir()] == ["index.html"]
+
+
+# --- colours ---------------------------------------------------------------------------------------------------------
+
+
+def themes() -> list[dict[str, str]]:
+    """The colours of each block of the style sheet that says them: light, dark as chosen, dark as the system has it."""
+    blocks = re.findall(r"\{([^{}]*--paper:[^{}]*)\}", (ROOT / "reference/read/style.css").read_text(encoding="utf-8"))
+    return [dict(re.findall(r"--([\w-]+): (#\w{6})", block)) for block in blocks]
+
+
+def contrast(one: str, other: str) -> float:
+    """The contrast ratio of https://www.w3.org/TR/WCAG21/#dfn-contrast-ratio, from 1 to 21."""
+
+    def luminance(colour: str) -> float:
+        parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    dark, light = sorted([luminance(one), luminance(other)])
+    return (light + 0.05) / (dark + 0.05)
+
+
+def test_text_is_legible_in_both_themes() -> None:
+    light, chosen, dark = themes()
+    assert chosen == dark
+    texts = ("ink", "soft", "link", "keyword", "string", "number", "comment", "name", "wrong", "right")
+    for theme in (light, dark):
+        pairs = [(text, ground) for text in texts for ground in ("paper", "raised")]
+        pairs += [("mark-ink", "mark"), ("ink", "plus"), ("ink", "minus")]  # cells lie between paper and these
+        for text, ground in pairs:
+            assert contrast(theme[text], theme[ground]) >= 4.5, (text, ground)
