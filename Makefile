@@ -25,12 +25,10 @@ bench bench-quick bench-peers: .venv/dev
 OF_bench-quick := --quick
 OF_bench-peers := -m peers
 
-read: .venv/run
-	$(BIN)/pip install --quiet -c constraints.txt -e '.[read]'
+read: .venv/read
 	$(BIN)/twingrad read --html build/read
 
-test-pages: .venv/dev
-	$(BIN)/pip install --quiet -c constraints.txt -e '.[test-pages]'
+test-pages: .venv/pages
 	$(BIN)/pytest -m pages -p no:benchmark
 
 third-parties: .venv/dev
@@ -52,3 +50,11 @@ clean:
 .venv/dev: .venv/python pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet -c constraints.txt -e '.[dev]'
 	touch $@ .venv/run
+
+.venv/read: .venv/python pyproject.toml constraints.txt
+	$(BIN)/pip install --quiet -c constraints.txt -e '.[read]'
+	touch $@ .venv/run
+
+.venv/pages: .venv/dev
+	$(BIN)/pip install --quiet -c constraints.txt -e '.[dev,test-pages]'
+	touch $@
