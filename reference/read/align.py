@@ -60,8 +60,8 @@ class Lines:
 class Row:
     """What is computed, and the lines that compute it.
 
-    formula: LaTeX. text: Markdown. own: what PyTorch has for it. autograd: the grad_fn that do it in PyTorch, for a row
-    of the backward pass. ops: what `torch.optim` does, for a row of an optimizer.
+    formula: LaTeX, one a line. text: Markdown. own: what PyTorch has for it. autograd: the grad_fn that do it in
+    PyTorch, for a row of the backward pass. ops: what `torch.optim` does, for a row of an optimizer.
     """
 
     title: str
@@ -128,7 +128,7 @@ def _part(where: str, part: dict[str, Any], source: Callable[[str], str]) -> Par
     rows = tuple(
         Row(
             title=row["title"],
-            formula=row.get("formula", ""),
+            formula=row.get("formula", "").strip(),
             text=row.get("text", ""),
             numpy=cells["numpy"][i],
             torch=cells["torch"][i],
