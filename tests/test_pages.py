@@ -332,6 +332,7 @@ def test_everything_that_can_be_pressed_is_reached_by_keyboard_and_has_a_name(op
         page.keyboard.press("Tab")
         reached.add(page.evaluate("document.activeElement.tagName + (document.activeElement.type ?? '')"))
     assert {"A", "BUTTONbutton", "INPUTrange", "INPUTradio"} <= reached
+    assert page.get_by_role("button", name="Light or dark").count() == 1
     named = "(all) => all.filter((e) => e.textContent.trim() || e.labels?.length || e.ariaLabel).length"
     for name in PAGES:
         pressed = opened(name).locator("button, input, a")

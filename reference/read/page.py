@@ -89,7 +89,12 @@ def write(folder: Path, content: dict[str, str], plots: list[Path]) -> None:
                 shutil.copyfile(file, new / file.name)
             if folder.exists():
                 folder.rename(old)
-            new.rename(folder)
+            try:
+                new.rename(folder)
+            except OSError:
+                if old.exists():
+                    old.rename(folder)
+                raise
     except OSError as error:
         raise BadInput(f"--html {folder}: cannot be written ({error.strerror})") from None
 
