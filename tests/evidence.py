@@ -10,7 +10,15 @@ ENVIRONMENT = {
     "threads": 1,
 }
 FIRST = {"step": 2, "stage": "grads", "tensor": "<i>", "index": [1, 2], "expected": 0.5, "got": "nan"}
-AGREE = {"implementation": "<script>", "verdict": "agree", "worst_eps": 1.25, "first_divergence": None, "reason": ""}
+AGREE = {
+    "implementation": "<script>",
+    "verdict": "agree",
+    "worst_eps": 1.25,
+    "first_divergence": None,
+    "reason": "",
+    "against": "<a>",
+    "diagnosis": [],
+}
 EVIDENCE = {
     "verify": {
         "results": [
@@ -36,7 +44,7 @@ EVIDENCE = {
                 "sentence": "a & b",
                 "wrong": "",
                 "right": "",
-                "sources": [],
+                "sources": ["a/b#3", "javascript:alert(1)"],
                 "caught_by": {"embedding-small-sgd-dense-f64": {"step": 1, "stage": "grads", "tensors": []}},
                 "cases": 9,
             }

@@ -228,7 +228,7 @@ def test_the_row_gradients_show_which_rows_were_touched_and_how_often(opened: Op
     [
         ("bags", "duplicates-overwritten", "d_table", 1),
         ("bags", "logits-for-probabilities", "d_logits", 1),
-        ("words", "one-context-subtracted", "d_logits", 2),
+        ("words", "one-context-subtracted", "d_hidden", 2),
     ],
 )
 def test_a_planted_mistake_shows_where_the_path_departs(

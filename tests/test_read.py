@@ -356,7 +356,7 @@ def test_the_numbers_of_the_words_are_those_of_the_formulas(told: dict) -> None:
         ("bags", "logits-for-probabilities", 1, "d_logits"),
         ("bags", "sign-turned", 1, "d_logits"),
         ("words", "duplicates-overwritten", 2, "d_table"),  # the second word is the first with two neighbours
-        ("words", "one-context-subtracted", 2, "d_logits"),
+        ("words", "one-context-subtracted", 2, "d_hidden"),
         ("words", "logits-for-probabilities", 1, "d_logits"),
         ("words", "sign-turned", 1, "d_logits"),
     ],

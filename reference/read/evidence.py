@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -88,6 +89,7 @@ def _verify(given: dict[str, Any]) -> dict[str, Any]:
         "lines": lines,
         "cases": len({result["case"] for result in given["results"]}),
         "who": list(dict.fromkeys(str(result["implementation"]) for result in given["results"])),
+        "against": list(dict.fromkeys(str(result["against"]) for result in given["results"])),
         "verdicts": dict(Counter(str(result["verdict"]) for result in given["results"])),
         "wrong": [{"case": r["case"], "who": r["implementation"], "what": _first(r)} for r in wrong],
         "unknown": len(unknown),
@@ -112,10 +114,11 @@ def _first(result: dict[str, Any]) -> str:
     first = result["first_divergence"]
     if not first:
         return str(result["reason"])
+    named = "".join(f"; it equals {found['name']}, {found['sentence']}" for found in result["diagnosis"])
     index = f"[{', '.join(map(str, first['index']))}]" if first["index"] else ""
     return (
         f"step {first['step']}, {first['stage']}, {first['tensor']}{index}: "
-        f"expected {first['expected']}, got {first['got']}"
+        f"expected {first['expected']}, got {first['got']}{named}"
     )
 
 
@@ -136,7 +139,9 @@ def _mistakes(given: dict[str, Any]) -> dict[str, Any]:
                 "name": str(mistake["name"]),
                 "sentence": str(mistake["sentence"]),
                 "kind": str(mistake["kind"]),
-                "sources": [str(source) for source in mistake["sources"]],
+                "wrong": str(mistake["wrong"]),
+                "right": str(mistake["right"]),
+                "sources": [(str(source), _address(str(source))) for source in mistake["sources"]],
                 "caught": len(caught),
                 "cases": int(mistake["cases"]),
                 "models": [models[family] for family in families],
@@ -144,7 +149,18 @@ def _mistakes(given: dict[str, Any]) -> dict[str, Any]:
             }
         )
     most = max((count for line in lines for count in line["models"]), default=0)
-    return _ran(given["environment"]) | {"families": families, "lines": lines, "most": most}
+    kinds: dict[str, list[dict[str, Any]]] = {}
+    for line in lines:
+        kinds.setdefault(line["kind"], []).append(line)
+    return _ran(given["environment"]) | {"families": families, "kinds": kinds, "most": most}
+
+
+def _address(source: str) -> str:
+    """Where a source is to be found: an address, or an issue on GitHub as `owner/repository#1`; empty for a book."""
+    issue = re.fullmatch(r"([\w.-]+/[\w.-]+)#(\d+)", source, re.ASCII)
+    if issue:
+        return f"https://github.com/{issue[1]}/issues/{issue[2]}"
+    return source if source.startswith("https://") else ""
 
 
 # --- benchmarks ------------------------------------------------------------------------------------------------------

@@ -207,7 +207,8 @@ def _tell(story: Story, mistaken: Sequence[str]) -> dict[str, Any]:
     runs: list[dict[str, Any]] = [{"name": "right", "sentence": "", "departs": None, "arrays": right}]
     for name, mistake in _mistakes(mistaken).items():
         arrays = _train(story, mistake)
-        runs.append({"name": name, "sentence": mistake.sentence, "departs": departure(right, arrays), "arrays": arrays})
+        what = {"name": name, "sentence": mistake.sentence, "wrong": mistake.wrong, "instead": mistake.right}
+        runs.append(what | {"departs": departure(right, arrays), "arrays": arrays})
     for run in runs:
         run["steps"] = [{name: _short(array) for name, array in step.items()} for step in run["arrays"]]
     largest = {name: max(float(np.nanmax(np.abs(step[name]))) for step in right) for name in right[0]}
@@ -258,7 +259,8 @@ def watch(run: Callable[[], Any]) -> tuple[Any, list[Call]]:
         place = frame.f_back.f_globals.get("__name__", "")
         if place.startswith(f"{TWIN}."):
             caller = f"{place.removeprefix(f'{TWIN}.')}.{frame.f_back.f_code.co_qualname}"
-            calls.append(Call(caller, next(iter(frame.f_locals.values()), None), returned))
+            given = next(iter(frame.f_locals.values()), None)
+            calls.append(Call(caller, given[0] if isinstance(given, tuple) and given else given, returned))
 
     before = sys.getprofile()
     sys.setprofile(note)

@@ -121,7 +121,8 @@ function show(section, story) {
   const verdict = section.querySelector(".verdict");
   verdict.replaceChildren();
   if (run !== story.runs[0]) {
-    verdict.append(element("strong", { textContent: run.name }), `: ${run.sentence}. `);
+    const code = (textContent) => element("code", { textContent });
+    verdict.append(element("strong", { textContent: run.name }), `: ${run.sentence}. `, code(run.wrong), " for ", code(run.instead), ". ");
     const from = run.departs;
     if (from) {
       const row = story.rows[from.array]?.[from.row];
