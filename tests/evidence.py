@@ -19,6 +19,7 @@ AGREE = {
     "against": "<a>",
     "diagnosis": [],
 }
+MEDIANS = {"numpy": 2e-6, "Embedding": 5e-6, "Bag": 4e-6, "its floor": 1e-6}
 EVIDENCE = {
     "verify": {
         "results": [
@@ -53,7 +54,8 @@ EVIDENCE = {
     },
     "bench": {
         "benchmarks": [
-            {"group": "bag forward <S>", "extra_info": {"medians": {"numpy": 2e-6, "Embedding": 5e-6, "Bag": 4e-6}}}
+            {"group": "bag forward <S>", "extra_info": {"medians": MEDIANS, "timed": timed}}
+            for timed in ("numpy", "Bag")
         ],
         "machine_info": {"twingrad": ENVIRONMENT},
     },

@@ -6,6 +6,7 @@ import ast
 import inspect
 import json
 import re
+import sys
 from collections.abc import Callable
 from dataclasses import fields
 from itertools import product
@@ -460,6 +461,15 @@ def test_new_pages_replace_the_old_ones_and_nothing_else(tmp_path: Path, monkeyp
     page.write(folder, content, [])
     assert sorted(file.name for file in folder.iterdir()) == ["index.html", "script.js", "style.css"]
     assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_without_the_extra_the_command_says_what_is_needed(tmp_path: Path, monkeypatch, capsys) -> None:
+    monkeypatch.delitem(sys.modules, "reference.read.page")
+    monkeypatch.delattr("reference.read.page")
+    monkeypatch.setitem(sys.modules, "latex2mathml.converter", None)
+    assert main(["read", "--html", str(tmp_path / "read")]) == 2
+    assert "--html needs latex2mathml; pip install 'twingrad[read]' brings it" in capsys.readouterr().err
+    assert main(["read", "adamw"]) == 0
 
 
 def test_a_folder_of_something_else_is_left_alone(tmp_path: Path, capsys) -> None:

@@ -64,7 +64,8 @@ def _pages(options: argparse.Namespace) -> None:
     try:
         from reference.read import page  # noqa: PLC0415  (the terminal does without what the pages need)
     except ModuleNotFoundError as missing:
-        raise BadInput(f"--html needs {missing.name}; pip install 'twingrad[read]' brings it") from None
+        needed = str(missing.name).partition(".")[0]
+        raise BadInput(f"--html needs {needed}; pip install 'twingrad[read]' brings it") from None
     from reference.read import evidence, numbers  # noqa: PLC0415
 
     found = evidence.collect(options.build)
