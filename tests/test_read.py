@@ -17,7 +17,7 @@ from unittest.mock import Mock
 import numpy as np
 import pytest
 import torch
-from evidence import EVIDENCE, HOSTILE
+from evidence import ENVIRONMENT, EVIDENCE, HOSTILE
 from torch import Tensor
 
 from numpy_impl import functional as by_hand
@@ -434,6 +434,14 @@ def test_a_text_with_a_script_in_it_stays_text(tmp_path: Path) -> None:
     assert "One &lt;script&gt;alert(&#34;x&#34;)&lt;/script&gt; two &amp; &lt;b&gt;three" in page
     assert 'One \\u003cscript\\u003ealert(\\"x\\")' in page
     assert page.count("</script>") == page.count("<script")
+
+
+def test_a_time_of_zero_is_one_clear_line(tmp_path: Path, capsys) -> None:
+    zero = {"group": "bag S", "extra_info": {"medians": {"numpy": 0.0, "Bag": 1.0}, "timed": "Bag"}}
+    bench = {"benchmarks": [zero], "machine_info": {"twingrad": ENVIRONMENT}}
+    (tmp_path / "bench.json").write_text(json.dumps(bench), encoding="utf-8")
+    assert main(["read", "--html", str(tmp_path / "read"), "--build", str(tmp_path)]) == 2
+    assert "is not of the form that `make bench` writes (ZeroDivisionError" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("content", ["", "one", "one one one", "one\n\ntwo"])

@@ -48,7 +48,7 @@ def _read(path: Path, kind: str, reader: Callable[[Any], dict[str, Any]]) -> dic
     except ValueError as error:
         what = "is no JSON" if isinstance(error, json.JSONDecodeError | UnicodeDecodeError) else str(error)
         raise BadInput(f"{path}: {what}; `{MADE_BY[kind]}` writes it anew") from None
-    except (KeyError, TypeError, AttributeError, IndexError) as error:
+    except (KeyError, TypeError, AttributeError, IndexError, ArithmeticError) as error:
         what = f"{type(error).__name__} {error}"
         raise BadInput(
             f"{path}: is not of the form that `{MADE_BY[kind]}` writes ({what}); it writes it anew"
