@@ -137,6 +137,9 @@ def math(latex: str, display: str = "inline", marks: frozenset[tuple[str, str]] 
         convert(latex, display=display).replace(' xmlns="http://www.w3.org/1998/Math/MathML"', "")
     )
     symbols = dict(marks)
+    for bar in root.iter("mo"):
+        if bar.text in ("‖", "|"):
+            bar.attrib.setdefault("stretchy", "false")  # unsaid, they are as tall as the line
     for element in root.iter("mi"):
         if element.text in symbols:
             element.set("class", "symbol")
