@@ -383,10 +383,18 @@ def made(tmp_path: Path, *arguments: str, **evidence: Any) -> Path:
     return tmp_path / "read"
 
 
-def test_the_pages_have_the_evidence_and_all_of_it_is_escaped(tmp_path: Path) -> None:
-    page = (made(tmp_path, **EVIDENCE) / "evidence.html").read_text(encoding="utf-8")
-    for hostile in ("<script>,", "<i>", "<u>", "<em>", "<S>", "<b>2</b>"):
-        assert hostile not in page
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The pages with evidence and a text that have HTML in them."""
+    folder = tmp_path_factory.mktemp("hostile")
+    (folder / "text.txt").write_text(HOSTILE, encoding="utf-8")
+    return made(folder, "--text", str(folder / "text.txt"), **EVIDENCE)
+
+
+def test_the_pages_have_the_evidence_and_all_of_it_is_escaped(hostile: Path) -> None:
+    page = (hostile / "evidence.html").read_text(encoding="utf-8")
+    for markup in ("<script>,", "<i>", "<u>", "<em>", "<S>", "<b>2</b>"):
+        assert markup not in page
     for shown in (
         "&lt;i&gt;[1, 2]: expected 0.5, got nan",
         "&lt;em&gt;",
@@ -427,9 +435,8 @@ def test_json_of_another_form_is_one_clear_line(kind: str, content: bytes, tmp_p
     assert not (tmp_path / "read").exists()
 
 
-def test_a_text_with_a_script_in_it_stays_text(tmp_path: Path) -> None:
-    (tmp_path / "hostile.txt").write_text(HOSTILE, encoding="utf-8")
-    page = (made(tmp_path, "--text", str(tmp_path / "hostile.txt")) / "numbers.html").read_text(encoding="utf-8")
+def test_a_text_with_a_script_in_it_stays_text(hostile: Path) -> None:
+    page = (hostile / "numbers.html").read_text(encoding="utf-8")
     assert page.count("alert(") == 2  # as prose, and in the JSON
     assert "One &lt;script&gt;alert(&#34;x&#34;)&lt;/script&gt; two &amp; &lt;b&gt;three" in page
     assert 'One \\u003cscript\\u003ealert(\\"x\\")' in page
@@ -445,8 +452,9 @@ def test_a_time_of_zero_is_one_clear_line(tmp_path: Path, capsys) -> None:
 
 
 @pytest.mark.parametrize("content", ["", "one", "one one one", "one\n\ntwo"])
-def test_a_text_that_is_none_is_one_line(content: str, tmp_path: Path, capsys) -> None:
+def test_a_text_that_is_none_is_one_line(content: str, tmp_path: Path, monkeypatch, capsys) -> None:
     (tmp_path / "text.txt").write_text(content, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)  # where there is no evidence
     assert main(["read", "--html", str(tmp_path / "read"), "--text", str(tmp_path / "text.txt")]) == 2
     assert capsys.readouterr().err.startswith(f"twingrad: --text {tmp_path / 'text.txt'}: ")
     assert list(tmp_path.iterdir()) == [tmp_path / "text.txt"]

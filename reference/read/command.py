@@ -68,6 +68,7 @@ def _pages(options: argparse.Namespace) -> None:
         raise BadInput(f"--html needs {needed}; pip install 'twingrad[read]' brings it") from None
     from reference.read import evidence, numbers  # noqa: PLC0415
 
+    page.check_folder(options.html)
     found = evidence.collect(options.build)
     content = page.pages(numbers.stories(options.text), found)
     page.write(options.html, content, found["plots"])

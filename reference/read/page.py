@@ -75,9 +75,7 @@ def write(folder: Path, content: dict[str, str], plots: list[Path]) -> None:
     Raises:
         BadInput: there is something else, or it cannot be written.
     """
-    folder = folder.resolve()
-    if folder.exists() and not (folder.is_dir() and (not any(folder.iterdir()) or _ours(folder))):
-        raise BadInput(f"--html {folder}: is there and is no folder of such pages; another name is needed")
+    folder = check_folder(folder)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as passing:
@@ -99,9 +97,16 @@ def write(folder: Path, content: dict[str, str], plots: list[Path]) -> None:
         raise BadInput(f"--html {folder}: cannot be written ({error.strerror})") from None
 
 
-def _ours(folder: Path) -> bool:
-    index = folder / "index.html"
-    return index.is_file() and MARK in index.read_text(encoding="utf-8", errors="replace")
+def check_folder(folder: Path) -> Path:
+    """The folder by its full name. Raises BadInput where something is there that is no folder of pages."""
+    folder, index = folder.resolve(), folder / "index.html"
+    try:
+        ours = index.is_file() and MARK in index.read_text(encoding="utf-8", errors="replace")
+        if folder.exists() and not ours and (not folder.is_dir() or any(folder.iterdir())):
+            raise BadInput(f"--html {folder}: is there and is no folder of such pages; another name is needed")
+    except OSError as error:
+        raise BadInput(f"--html {folder}: cannot be read ({error.strerror})") from None
+    return folder
 
 
 def _groups(pairs: list[Pair]) -> dict[str, list[Pair]]:
