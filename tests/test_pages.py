@@ -18,6 +18,7 @@ from evidence import EVIDENCE, HOSTILE
 
 from reference.cli import main
 from reference.read.align import PAIRS
+from reference.read.evidence import FILES
 
 pytestmark = pytest.mark.pages
 
@@ -30,9 +31,9 @@ PLOT = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 90 20"><text y="15"
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The pages, with all evidence and with a text, both of them hostile."""
     build, pages = tmp_path_factory.mktemp("build"), tmp_path_factory.mktemp("pages")
-    for kind, content in EVIDENCE.items():
-        (build / f"{kind}.json").write_text(json.dumps(content), encoding="utf-8")
     (build / "bench").mkdir()
+    for kind, content in EVIDENCE.items():
+        (build / FILES[kind]).write_text(json.dumps(content), encoding="utf-8")
     (build / "bench" / "a plot.svg").write_text(PLOT, encoding="utf-8")
     (build / "hostile.txt").write_text(HOSTILE, encoding="utf-8")
     assert main(["read", "--html", str(pages), "--build", str(build), "--text", str(build / "hostile.txt")]) == 0

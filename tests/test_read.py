@@ -28,6 +28,7 @@ from reference.cli import main
 from reference.contract import BadInput
 from reference.read import numbers, page
 from reference.read.align import PAIRS, Misaligned, Part, read_pair, text_of
+from reference.read.evidence import FILES
 from torch_impl import functional
 from torch_impl.trainer import as_tensor, build
 
@@ -374,11 +375,11 @@ def test_a_planted_mistake_departs_where_it_is_made(
 # --- the pages -------------------------------------------------------------------------------------------------------
 
 
-def made(tmp_path: Path, *arguments: str, **evidence: Any) -> Path:
+def made(tmp_path: Path, *arguments: str, **found: Any) -> Path:
     build = tmp_path / "build"
-    build.mkdir(exist_ok=True)
-    for kind, content in evidence.items():
-        (build / f"{kind}.json").write_text(json.dumps(content), encoding="utf-8")
+    for kind, content in found.items():
+        (build / FILES[kind]).parent.mkdir(parents=True, exist_ok=True)
+        (build / FILES[kind]).write_text(json.dumps(content), encoding="utf-8")
     assert main(["read", "--html", str(tmp_path / "read"), "--build", str(build), *arguments]) == 0
     return tmp_path / "read"
 
@@ -424,12 +425,15 @@ def test_what_is_missing_is_shown_with_the_command_that_makes_it(tmp_path: Path)
         b'{"results": 1, "mistakes": 1, "benchmarks": 1}',
         b'{"results": [], "mistakes": [], "benchmarks": [], "environment": {}}',
     ],
+    ids=range(11),
 )
 def test_json_of_another_form_is_one_clear_line(kind: str, content: bytes, tmp_path: Path, capsys) -> None:
-    (tmp_path / f"{kind}.json").write_bytes(content)
+    file = tmp_path / FILES[kind]
+    file.parent.mkdir(exist_ok=True)
+    file.write_bytes(content)
     assert main(["read", "--html", str(tmp_path / "read"), "--build", str(tmp_path)]) == 2
     said = capsys.readouterr().err
-    assert said.startswith(f"twingrad: {tmp_path / kind}.json: ")
+    assert said.startswith(f"twingrad: {file}: ")
     assert "writes it anew" in said
     assert said.count("\n") == 1
     assert not (tmp_path / "read").exists()
@@ -446,7 +450,9 @@ def test_a_text_with_a_script_in_it_stays_text(hostile: Path) -> None:
 def test_a_time_of_zero_is_one_clear_line(tmp_path: Path, capsys) -> None:
     zero = {"group": "bag S", "extra_info": {"medians": {"numpy": 0.0, "Bag": 1.0}, "timed": "Bag"}}
     bench = {"benchmarks": [zero], "machine_info": {"twingrad": ENVIRONMENT}}
-    (tmp_path / "bench.json").write_text(json.dumps(bench), encoding="utf-8")
+    file = tmp_path / FILES["bench"]
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(json.dumps(bench), encoding="utf-8")
     assert main(["read", "--html", str(tmp_path / "read"), "--build", str(tmp_path)]) == 2
     assert "is not of the form that `make bench` writes (ZeroDivisionError" in capsys.readouterr().err
 

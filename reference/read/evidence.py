@@ -24,6 +24,10 @@ MADE_BY = {
 """The command that makes each file."""
 
 
+FILES = {"verify": "verify.json", "mistakes": "mistakes.json", "bench": "bench.json"}
+"""Where the commands write them."""
+
+
 def collect(build: Path) -> dict[str, Any]:
     """What there is in the folder, by kind; what is missing is None. `plots`: the pictures of the benchmarks.
 
@@ -31,7 +35,7 @@ def collect(build: Path) -> dict[str, Any]:
         BadInput: a file is no JSON, or not of the form that its command writes.
     """
     readers: dict[str, Callable[[Any], dict[str, Any]]] = {"verify": _verify, "mistakes": _mistakes, "bench": _bench}
-    found: dict[str, Any] = {kind: _read(build / f"{kind}.json", kind, reader) for kind, reader in readers.items()}
+    found: dict[str, Any] = {kind: _read(build / FILES[kind], kind, reader) for kind, reader in readers.items()}
     return found | {"plots": sorted((build / "bench").glob("*.svg")), "made_by": MADE_BY}
 
 

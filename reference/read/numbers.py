@@ -184,7 +184,7 @@ def _observe_skipgram(calls: list[Call]) -> Arrays:
         return [call for call in calls if call.caller == caller]
 
     (scored,) = [call for call in of("objectives.softmax") if _is_layer(call.returned)]
-    (pushed,) = of("objectives.softmax.<locals>.backward")
+    pushed, *_ = of("objectives.softmax.<locals>.backward")
     return {
         "hidden": of("skipgram.SkipGram.forward")[0].returned[0],
         "logits": scored.given,
