@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: verify test check bench bench-quick bench-peers third-parties clean read test-pages
+.PHONY: verify test test-pages check bench bench-quick bench-peers read third-parties clean
 
 verify: .venv/run
 	mkdir -p build

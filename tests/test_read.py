@@ -42,6 +42,7 @@ NOT_SHOWN = {
     "rows": "how row gradients are made fast; `plain_rows_of` says what they must be",
     "trainer": "where a model meets the contract",
     "__init__": "",
+    "workspace": "memory that is used again",
     "mistakes": "what is wrong on purpose",
     "variants": "what others do",
 }
@@ -117,7 +118,7 @@ BROKEN = [
     (
         "softmax",
         "numpy_impl.objectives",
-        ("return d @ table, d.T @ hidden", "return d"),
+        ("return d @ table, product(d.T, hidden)", "return d"),
         "row 'Back through the product'",
     ),
 ]

@@ -29,6 +29,7 @@ PAIRS = (
     "cbow",
     "softmax",
     "negative-sampling",
+    "shared-negatives",
     "hierarchical-softmax",
     "sgd",
     "adagrad",

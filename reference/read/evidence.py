@@ -24,7 +24,7 @@ MADE_BY = {
 """The command that makes each file."""
 
 
-FILES = {"verify": "verify.json", "mistakes": "mistakes.json", "bench": "bench.json"}
+FILES = {"verify": "verify.json", "mistakes": "mistakes.json", "bench": "bench/bench.json"}
 """Where the commands write them."""
 
 
