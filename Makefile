@@ -3,10 +3,11 @@ PYTHON ?= python3
 BIN := .venv/bin
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: verify test check bench bench-quick bench-peers third-parties vectors clean
+.PHONY: verify test test-pages check bench bench-quick bench-peers read third-parties vectors clean
 
 verify: .venv/run
-	$(BIN)/twingrad verify
+	mkdir -p build
+	$(BIN)/twingrad verify --json build/verify.json
 
 test: check
 	$(BIN)/pytest -n 2 --dist loadgroup -p no:benchmark
@@ -23,6 +24,12 @@ bench bench-quick bench-peers: .venv/dev
 	$(BIN)/pytest benchmarks $(OF_$@) --benchmark-json=build/bench/$@.json --benchmark-autosave
 OF_bench-quick := --quick
 OF_bench-peers := -m peers
+
+read: .venv/read
+	$(BIN)/twingrad read --html build/read
+
+test-pages: .venv/pages
+	$(BIN)/pytest -m pages -p no:benchmark
 
 third-parties: .venv/dev
 	$(BIN)/pip install --quiet -c constraints.txt -e '.[third-parties]'
@@ -49,3 +56,11 @@ clean:
 .venv/dev: .venv/python pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet -c constraints.txt -e '.[dev]'
 	touch $@ .venv/run
+
+.venv/read: .venv/python pyproject.toml constraints.txt
+	$(BIN)/pip install --quiet -c constraints.txt -e '.[read]'
+	touch $@ .venv/run
+
+.venv/pages: .venv/dev
+	$(BIN)/pip install --quiet -c constraints.txt -e '.[dev,test-pages]'
+	touch $@

@@ -19,6 +19,7 @@ from reference import diagnosis, kills, report, sensitivity, text, train, vector
 from reference.cases import Case
 from reference.catalogue import catalogue
 from reference.contract import BadInput, Implementation, Unsupported
+from reference.read import command as read
 from reference.report import AGREE, BAD_INPUT, DISAGREE, INTERRUPTED, NOTHING
 from reference.run import TWINS, Result, judge, load
 
@@ -83,6 +84,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     vectors = commands.add_parser("vectors", help="exact values in files, for any language", description=vector.__doc__)
     _vector_options(vectors.add_subparsers(required=True, metavar="COMMAND"))
+    beside = "show NumPy and PyTorch side by side"
+    read.add_options(commands.add_parser("read", help=beside, description=read.read.__doc__))
     return parser
 
 

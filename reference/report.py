@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Any, get_args
@@ -48,10 +49,11 @@ COLOURS = {"agree": "green", "disagree": "red", "variant": "yellow", "unsupporte
 
 
 def environment() -> dict[str, Any]:
-    """What the figures depend on: versions, CPU, BLAS with its core type, threads."""
+    """What the figures depend on: date, versions, CPU, BLAS with its core type, threads."""
     libraries = threadpoolctl.threadpool_info()
     versions = {name: _version(name) for name in ("twingrad", "numpy", "torch", "mpmath")}
     return {
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "python": platform.python_version(),
         "versions": {name: version for name, version in versions.items() if version},
         "platform": platform.platform(),

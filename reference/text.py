@@ -19,7 +19,8 @@ TOPICS = "pydoc_data.topics"
 CHAPTERS = 16
 """How many chapters there are to tell apart: the longest of the topics, or equal parts of a file."""
 
-_WORD = re.compile(r"\w+(?:['’]\w+)*")
+WORD = re.compile(r"\w+(?:['’]\w+)*")
+"""What is a word of a text."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,10 +91,10 @@ def read(source: str, min_count: int | None = None) -> Corpus:
         BadInput: the file is missing, empty, binary, not UTF-8, or has fewer than two different words.
     """
     if source == TOPICS:
-        chapters = sorted(topics.values(), key=lambda body: len(_WORD.findall(body)), reverse=True)[:CHAPTERS]
+        chapters = sorted(topics.values(), key=lambda body: len(WORD.findall(body)), reverse=True)[:CHAPTERS]
         return _corpus([_paragraphs(body) for body in chapters], TOPICS, min_count or 5)
-    content = _decoded(Path(source))
-    often = 5 if len(_WORD.findall(content)) >= 1000 else 1
+    content = decoded(Path(source))
+    often = 5 if len(WORD.findall(content)) >= 1000 else 1
     return read_string(content, min_count or often, name=source)
 
 
@@ -104,7 +105,8 @@ def read_string(content: str, min_count: int, name: str = "the text") -> Corpus:
     return _corpus([[paragraphs[i] for i in part] for part in parts], name, min_count)
 
 
-def _decoded(path: Path) -> str:
+def decoded(path: Path) -> str:
+    """The text of a UTF-8 file. Raises BadInput where it cannot be read or is none."""
     try:
         raw = path.read_bytes()
     except OSError as error:
@@ -120,7 +122,7 @@ def _decoded(path: Path) -> str:
 
 
 def _paragraphs(content: str) -> list[list[str]]:
-    blocks = (_WORD.findall(block.lower()) for block in re.split(r"\n\s*\n", content))
+    blocks = (WORD.findall(block.lower()) for block in re.split(r"\n\s*\n", content))
     return [words for words in blocks if words]
 
 

@@ -1,0 +1,256 @@
+"""The pairs, aligned by what is computed: each row has a formula, the NumPy lines, and the PyTorch lines or grad_fn.
+
+A row names its lines by an anchor, a part of their text. What is shown are the lines as they stand in the module. Each
+line of a function that is shown belongs to exactly one row; where it does not any more, `Misaligned` says which row to
+mend.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import tomllib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from textwrap import dedent
+from typing import Any
+
+from reference.contract import BadInput
+
+PAIRS = (
+    "embedding",
+    "embedding-bag",
+    "activations",
+    "losses",
+    "classifier",
+    "skip-gram",
+    "cbow",
+    "softmax",
+    "negative-sampling",
+    "shared-negatives",
+    "hierarchical-softmax",
+    "sgd",
+    "adagrad",
+    "rmsprop",
+    "adam",
+    "adamw",
+    "sparse-adam",
+)
+"""In the order in which they are best read."""
+
+FOLDER = Path(__file__).parent / "pairs"
+COLUMNS = {"numpy": "numpy_impl", "torch": "torch_impl"}
+
+
+class Misaligned(BadInput):
+    """A row and the module that it shows do not fit together: which row, and what is the matter."""
+
+
+@dataclass(frozen=True)
+class Lines:
+    """Lines of a file as they stand there, without the indentation that they share. first: the number of the first."""
+
+    file: str
+    first: int
+    code: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """What is computed, and the lines that compute it.
+
+    formula: LaTeX, one a line. text: Markdown. own: what PyTorch has for it. autograd: the grad_fn that do it in
+    PyTorch, for a row of the backward pass. ops: what `torch.optim` does, for a row of an optimizer.
+    """
+
+    title: str
+    formula: str
+    text: str
+    numpy: tuple[Lines, ...]
+    torch: tuple[Lines, ...]
+    own: str
+    autograd: tuple[str, ...]
+    ops: str
+
+
+@dataclass(frozen=True)
+class Part:
+    """Functions that belong together. live: by which the tests check its `autograd` and `ops`. text: Markdown."""
+
+    title: str
+    text: str
+    live: str
+    shown: tuple[str, ...]
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A page. group: its kind. symbols: by LaTeX, what each is and its names in the code. text: Markdown."""
+
+    name: str
+    title: str
+    group: str
+    summary: str
+    text: str
+    symbols: dict[str, dict[str, Any]]
+    parts: tuple[Part, ...]
+    sources: tuple[str, ...]
+
+
+@cache
+def text_of(module: str) -> str:
+    """The source of a module, which is not imported."""
+    package, _, rest = module.partition(".")
+    spec = importlib.util.find_spec(package)
+    if spec is None or spec.origin is None:
+        raise BadInput(f"{package}: there is no such package; it comes with twingrad")
+    return (Path(spec.origin).parent / f"{rest}.py").read_text(encoding="utf-8")
+
+
+def read_pair(name: str, source: Callable[[str], str] = text_of) -> Pair:
+    """A pair with the lines that it shows.
+
+    source: the text of a module by its name.
+
+    Raises:
+        Misaligned: a line belongs to no row or to two, or an anchor to no line or to several.
+    """
+    content = tomllib.loads((FOLDER / f"{name}.toml").read_text(encoding="utf-8"))
+    parts = tuple(_part(f"pairs/{name}.toml, {part['title']}", part, source) for part in content.pop("parts"))
+    sources = tuple(content.pop("sources", ()))
+    return Pair(name=name, parts=parts, sources=sources, symbols=content.pop("symbols", {}), **content)
+
+
+def _part(where: str, part: dict[str, Any], source: Callable[[str], str]) -> Part:
+    cells = {column: _cells(where, part, column, source) for column in COLUMNS}
+    rows = tuple(
+        Row(
+            title=row["title"],
+            formula=row.get("formula", "").strip(),
+            text=row.get("text", ""),
+            numpy=cells["numpy"][i],
+            torch=cells["torch"][i],
+            own=row.get("own", ""),
+            autograd=tuple(row.get("autograd", ())),
+            ops=row.get("ops", "").strip("\n"),
+        )
+        for i, row in enumerate(part["rows"])
+    )
+    shown = tuple(f"{COLUMNS[column]}.{function}" for column in COLUMNS for function in part.get(column, ()))
+    return Part(part["title"], part.get("text", ""), part.get("live", ""), shown, rows)
+
+
+# --- anchors ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Chunk:
+    """The lines of one statement, or the head of one that has statements in it."""
+
+    file: str
+    function: str
+    first: int
+    lines: tuple[str, ...]
+
+    @property
+    def indent(self) -> int:
+        """How far to the right it begins."""
+        return len(self.lines[0]) - len(self.lines[0].lstrip())
+
+    @property
+    def code(self) -> str:
+        """In one line, with single spaces."""
+        return " ".join(" ".join(self.lines).split())
+
+
+def _cells(where: str, part: dict[str, Any], column: str, source: Callable[[str], str]) -> list[tuple[Lines, ...]]:
+    """The lines of each row in a column.
+
+    An anchor takes one statement, of a `def` or an `if` the head alone; `a … b` all from a to b; `a …` the head and
+    what is inside of it, but for what other rows take.
+    """
+    chunks = [chunk for name in part.get(column, ()) for chunk in _chunks(f"{COLUMNS[column]}.{name}", source)]
+    owner: dict[int, int] = {}
+    titles = [f"{where}, row {row['title']!r}" for row in part["rows"]]
+    openings = []
+
+    def take(at: int, row: int) -> None:
+        if owner.setdefault(at, row) != row:
+            raise Misaligned(f"{titles[row]}: takes {chunks[at].code!r}, which {titles[owner[at]]} has")
+
+    for i, row in enumerate(part["rows"]):
+        for anchor in row.get(column, ()):
+            begin, range_, end = (" ".join(piece.split()) for piece in anchor.partition("…"))
+            first = _find(titles[i], begin, chunks, column)
+            last = _find(titles[i], end, chunks, column) if end else first
+            for at in range(first, last + 1):
+                take(at, i)
+            if range_ and not end:
+                openings.append((first, i))
+    for first, i in sorted(openings, reverse=True):  # the innermost first
+        for at in range(first + 1, len(chunks)):
+            if chunks[at].function != chunks[first].function or chunks[at].indent <= chunks[first].indent:
+                break
+            owner.setdefault(at, i)
+    for at, chunk in enumerate(chunks):
+        if at not in owner:
+            raise Misaligned(f"{where}: {chunk.file}, line {chunk.first}, is in no row: {chunk.code!r}")
+    return [tuple(_joined(chunks, [at for at in sorted(owner) if owner[at] == i])) for i in range(len(titles))]
+
+
+def _find(title: str, anchor: str, chunks: list[_Chunk], column: str) -> int:
+    found = [at for at, chunk in enumerate(chunks) if anchor in chunk.code]
+    if len(found) == 1:
+        return found[0]
+    functions = ", ".join(dict.fromkeys(chunk.function for chunk in chunks)) or "no function"
+    many = " and ".join(f"line {chunks[at].first}" for at in found)
+    raise Misaligned(f"{title}: {column} {anchor!r} is in {many or 'no line'} of {functions}; one is needed")
+
+
+def _chunks(path: str, source: Callable[[str], str]) -> Iterator[_Chunk]:
+    """The statements of a function, without its docstring: `numpy_impl.linear.Linear.forward`."""
+    package, module, *names = path.split(".")
+    content, file = source(f"{package}.{module}"), f"{package}/{module}.py"
+    node: Any = ast.parse(content)
+    for name in names:
+        inside = [child for child in node.body if getattr(child, "name", None) == name]
+        if not inside:
+            raise Misaligned(f"{file}: has no {'.'.join(names)}, which is to be shown")
+        node = inside[0]
+    lines = content.splitlines()
+    docstrings = {
+        line
+        for child in ast.walk(node)
+        if isinstance(child, ast.FunctionDef | ast.ClassDef) and ast.get_docstring(child) is not None
+        for line in range(child.body[0].lineno, (child.body[0].end_lineno or 0) + 1)
+    }
+    starts = {child.lineno for child in ast.walk(node) if isinstance(child, ast.stmt)}
+    starts |= {child.pattern.lineno for child in ast.walk(node) if isinstance(child, ast.match_case)}
+    collected: list[str] = []
+    first, ahead = node.lineno, False  # ahead: so far it is what stands before a statement
+    for number in range(node.lineno, node.end_lineno + 1):
+        line = lines[number - 1]
+        if number in docstrings or not line.strip():
+            continue
+        before = line.strip().startswith("#") or line.strip() in ("else:", "try:", "finally:")
+        if collected and not ahead and (before or number in starts):
+            yield _Chunk(file, ".".join(names), first, tuple(collected))
+            collected = []
+        if not collected:
+            first = number
+        ahead = before
+        collected.append(line)
+    yield _Chunk(file, ".".join(names), first, tuple(collected))
+
+
+def _joined(chunks: list[_Chunk], taken: list[int]) -> Iterator[Lines]:
+    """The chunks that are taken, those that follow one another in a function in one piece."""
+    while taken:
+        piece = [taken.pop(0)]
+        while taken and taken[0] == piece[-1] + 1 and chunks[taken[0]].function == chunks[piece[0]].function:
+            piece.append(taken.pop(0))
+        first = chunks[piece[0]]
+        yield Lines(first.file, first.first, dedent("\n".join(line for at in piece for line in chunks[at].lines)))

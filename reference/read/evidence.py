@@ -1,0 +1,202 @@
+"""What the last runs found, from their JSON: agreement in eps, mistakes that were caught, times of the hot loops."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections import Counter
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from reference.catalogue import catalogue
+from reference.compare import STAGES
+from reference.contract import BadInput
+from reference.report import sentence
+
+MADE_BY = {
+    "verify": "make verify",
+    "mistakes": "twingrad mistakes --json build/mistakes.json",
+    "bench": "make bench",
+}
+"""The command that makes each file."""
+
+
+FILES = {"verify": "verify.json", "mistakes": "mistakes.json", "bench": "bench/bench.json"}
+"""Where the commands write them."""
+
+
+def collect(build: Path) -> dict[str, Any]:
+    """What there is in the folder, by kind; what is missing is None. `plots`: the pictures of the benchmarks.
+
+    Raises:
+        BadInput: a file is no JSON, or not of the form that its command writes.
+    """
+    readers: dict[str, Callable[[Any], dict[str, Any]]] = {"verify": _verify, "mistakes": _mistakes, "bench": _bench}
+    found: dict[str, Any] = {kind: _read(build / FILES[kind], kind, reader) for kind, reader in readers.items()}
+    return found | {"plots": sorted((build / "bench").glob("*.svg")), "made_by": MADE_BY}
+
+
+def _read(path: Path, kind: str, reader: Callable[[Any], dict[str, Any]]) -> dict[str, Any] | None:
+    try:
+        given = json.loads(path.read_bytes())
+        return reader(given)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise BadInput(f"{path}: cannot be read ({error.strerror})") from None
+    except RecursionError:
+        raise BadInput(f"{path}: is nested too deeply; `{MADE_BY[kind]}` writes it anew") from None
+    except ValueError as error:
+        what = "is no JSON" if isinstance(error, json.JSONDecodeError | UnicodeDecodeError) else str(error)
+        raise BadInput(f"{path}: {what}; `{MADE_BY[kind]}` writes it anew") from None
+    except (KeyError, TypeError, AttributeError, IndexError, ArithmeticError) as error:
+        what = f"{type(error).__name__} {error}"
+        raise BadInput(
+            f"{path}: is not of the form that `{MADE_BY[kind]}` writes ({what}); it writes it anew"
+        ) from None
+
+
+def _ran(environment: dict[str, Any]) -> dict[str, str]:
+    """When and where it ran, for a reader."""
+    date = datetime.fromisoformat(environment["date"]).astimezone(UTC)
+    return {"date": date.strftime("%d %B %Y, %H:%M UTC").lstrip("0"), "environment": sentence(environment)}
+
+
+# --- agreement -------------------------------------------------------------------------------------------------------
+
+
+def _verify(given: dict[str, Any]) -> dict[str, Any]:
+    """A line a model, a column an optimizer and dtype; in each the worst error in eps, and how many cases there are."""
+    known = {case.id: case for case in catalogue()}
+    cells: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
+    unknown = set()
+    for result in given["results"]:
+        case = known.get(result["case"])
+        if case is None:
+            unknown.add(result["case"])
+            continue
+        key = (case.family, type(case.optimizer).__name__, case.dtype)
+        cells.setdefault(key, []).append(result)
+    families, optimizers = (list(dict.fromkeys(key[at] for key in cells)) for at in (0, 1))
+    dtypes = [dtype for dtype in ("float64", "float32") if any(key[2] == dtype for key in cells)]
+    lines = [
+        (family, [_cell(cells.get((family, optimizer, dtype), [])) for optimizer in optimizers for dtype in dtypes])
+        for family in families
+    ]
+    wrong = [result for result in given["results"] if result["verdict"] in ("disagree", "error")]
+    return _ran(given["environment"]) | {
+        "optimizers": optimizers,
+        "dtypes": dtypes,
+        "lines": lines,
+        "cases": len({result["case"] for result in given["results"]}),
+        "who": list(dict.fromkeys(str(result["implementation"]) for result in given["results"])),
+        "against": list(dict.fromkeys(str(result["against"]) for result in given["results"])),
+        "verdicts": dict(Counter(str(result["verdict"]) for result in given["results"])),
+        "wrong": [{"case": r["case"], "who": r["implementation"], "what": _first(r)} for r in wrong],
+        "unknown": len(unknown),
+    }
+
+
+def _cell(results: list[dict[str, Any]]) -> dict[str, Any] | None:
+    if not results:
+        return None
+    worst = max((_eps(result["worst_eps"]) for result in results if result["worst_eps"] is not None), default=None)
+    wrong = any(result["verdict"] in ("disagree", "error") for result in results)
+    cases = len({result["case"] for result in results})
+    return {"eps": "–" if worst is None else f"{worst:.3g}", "wrong": wrong, "cases": cases}
+
+
+def _eps(value: float | str) -> float:
+    """An error; those that are not finite are written as words."""
+    return math.inf if isinstance(value, str) and value in ("nan", "inf", "-inf") else float(value)
+
+
+def _first(result: dict[str, Any]) -> str:
+    first = result["first_divergence"]
+    if not first:
+        return str(result["reason"])
+    named = "".join(f"; it equals {found['name']}, {found['sentence']}" for found in result["diagnosis"])
+    index = f"[{', '.join(map(str, first['index']))}]" if first["index"] else ""
+    return (
+        f"step {first['step']}, {first['stage']}, {first['tensor']}{index}: "
+        f"expected {first['expected']}, got {first['got']}{named}"
+    )
+
+
+# --- mistakes --------------------------------------------------------------------------------------------------------
+
+
+def _mistakes(given: dict[str, Any]) -> dict[str, Any]:
+    """A line a mistake: in how many cases of each model it is caught, and by which stage first."""
+    known = {case.id: case.family for case in catalogue()}
+    families = list(dict.fromkeys(known.values()))
+    lines: list[dict[str, Any]] = []
+    for mistake in given["mistakes"]:
+        caught = mistake["caught_by"]
+        models = Counter(known.get(case, str(case).split("-")[0]) for case in caught)
+        stages = Counter(str(where["stage"]) for where in caught.values())
+        lines.append(
+            {
+                "name": str(mistake["name"]),
+                "sentence": str(mistake["sentence"]),
+                "kind": str(mistake["kind"]),
+                "wrong": str(mistake["wrong"]),
+                "right": str(mistake["right"]),
+                "sources": [(str(source), _address(str(source))) for source in mistake["sources"]],
+                "caught": len(caught),
+                "cases": int(mistake["cases"]),
+                "models": [models[family] for family in families],
+                "stages": [stage for stage in (*STAGES, *stages.keys() - set(STAGES)) if stages[stage]],
+            }
+        )
+    most = max((count for line in lines for count in line["models"]), default=0)
+    kinds: dict[str, list[dict[str, Any]]] = {}
+    for line in lines:
+        kinds.setdefault(line["kind"], []).append(line)
+    return _ran(given["environment"]) | {"families": families, "kinds": kinds, "most": most}
+
+
+def _address(source: str) -> str:
+    """Where a source is to be found: an address, or an issue on GitHub as `owner/repository#1`; empty for a book."""
+    issue = re.fullmatch(r"([\w.-]+/[\w.-]+)#(\d+)", source, re.ASCII)
+    if issue:
+        return f"https://github.com/{issue[1]}/issues/{issue[2]}"
+    return source if source.startswith("https://") else ""
+
+
+# --- benchmarks ------------------------------------------------------------------------------------------------------
+
+
+def _bench(given: dict[str, Any]) -> dict[str, Any]:
+    """A line a hot loop and size: the medians of the race, in seconds, and the fastest rival's over NumPy's."""
+    races: dict[str, dict[str, float]] = {}
+    fastest: dict[str, str] = {}
+    for one in given["benchmarks"]:
+        extra, group = one["extra_info"], str(one["group"])
+        races[group] = {str(name): float(time) for name, time in extra["medians"].items()}
+        if extra["timed"] != "numpy":
+            fastest[group] = str(extra["timed"])
+    lines = []
+    for group, rival in fastest.items():
+        times, (loop, _, size) = races[group], group.rpartition(" ")
+        ratio = times[rival] / times["numpy"]
+        lines.append(
+            {
+                "loop": loop,
+                "size": size,
+                "numpy": _time(times["numpy"]),
+                "rival": rival,
+                "its": _time(times[rival]),
+                "ratio": f"{ratio:.2f}",
+                "bar": min(abs(math.log2(ratio)) / 4, 1),
+                "faster": ratio >= 1,
+            }
+        )
+    return _ran(given["machine_info"]["twingrad"]) | {"lines": lines}
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds * 1e6:,.0f} µs" if seconds < 1e-2 else f"{seconds * 1e3:,.0f} ms"
