@@ -16,7 +16,7 @@ from numpy_impl.rows import blocks
 from reference import cases
 from reference.contract import Grads, Params, RowGrad, State
 
-SMALL = 2**14
+SMALL = 2**16
 """Bytes up to which nothing is gained by treating a row as one thing."""
 
 
