@@ -18,12 +18,14 @@ check: .venv/dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench bench-quick bench-peers: .venv/dev
+bench bench-quick: .venv/dev
 	mkdir -p build/bench
-	$(if $(filter bench-peers,$@),$(BIN)/pip install --quiet -c constraints.txt -e '.[third-parties]')
-	$(BIN)/pytest benchmarks $(OF_$@) --benchmark-json=build/bench/$@.json --benchmark-autosave
-OF_bench-quick := --quick
-OF_bench-peers := -m peers
+	$(BIN)/pytest benchmarks $(if $(filter bench-quick,$@),--quick) --benchmark-json=build/bench/$@.json --benchmark-autosave
+
+bench-peers: .venv/dev
+	$(BIN)/pip install --quiet -c constraints.txt -e '.[third-parties]'
+	-$(BIN)/pip install --quiet -c constraints.txt numba jax
+	$(BIN)/pytest benchmarks -m peers
 
 read: .venv/read
 	$(BIN)/twingrad read --html build/read

@@ -16,7 +16,7 @@ from numpy_impl.rows import blocks
 from reference import cases
 from reference.contract import Grads, Params, RowGrad, State
 
-SMALL = 2**14
+SMALL = 2**16
 """Bytes up to which nothing is gained by treating a row as one thing."""
 
 
@@ -186,7 +186,7 @@ def parts(at: Any, grad: ndarray, *tensors: ndarray) -> Iterator[tuple[ndarray, 
     if at is ...:
         yield from zip(*(blocks(tensor, 4 * tensor[0].nbytes) for tensor in (grad, *tensors)), strict=True)
         return
-    size = 2 * grad.shape[1] * grad.itemsize
+    size = (1 + len(tensors)) * grad.shape[1] * grad.itemsize
     for rows, values in zip(blocks(at, size), blocks(grad, size), strict=True):
         copies = [tensor.take(rows, axis=0) for tensor in tensors]
         yield values, *copies

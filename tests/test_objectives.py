@@ -136,6 +136,7 @@ def test_a_part_of_the_shared_negatives_counts() -> None:
         .loss_and_grads(batch)[0]
         for k in (0, 2, 8)
     )
+    assert none < quarter < whole
     assert quarter - none == pytest.approx((whole - none) / 4)
 
 
