@@ -13,7 +13,9 @@ def assert_agrees(held: list[Result], stage: Stage, tensors: set[str] | None = N
     for result in held:
         assert result.verdict != "error", f"{result.implementation}: {result.reason}"
         wrong = [d for d in result.divergences if d.stage == stage and (tensors is None or d.tensor in tensors)]
-        assert not wrong, "\n".join(f"{result.implementation}: {divergence}" for divergence in wrong)
+        known = [f"known as {found.name}: {found.sentence}" for found in result.diagnosis]
+        lines = [*map(str, wrong), *known, *result.observed]
+        assert not wrong, "\n".join(f"{result.implementation}: {line}" for line in lines)
         compared = {name for at, name in result.worst if at == stage} & (tensors or {name for _, name in result.worst})
         if not compared:
             pytest.skip(f"{result.implementation}: {stage} not covered")

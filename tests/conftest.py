@@ -9,6 +9,7 @@ import threadpoolctl
 
 from reference.catalogue import catalogue
 from reference.contract import BadInput
+from reference.diagnosis import diagnose
 from reference.run import TWINS, Result, judge, load
 
 NOTHING_COVERED = 5
@@ -22,7 +23,16 @@ def pytest_configure(config: pytest.Config) -> None:
     except BadInput as bad:
         raise pytest.UsageError(str(bad)) from None
     threadpoolctl.threadpool_limits(1)  # of the libraries that are loaded by now: after the implementations
-    config.stash[RUN] = functools.cache(lambda case: judge(config.stash[CASES][case], implementations))
+    candidate = config.getoption("--candidate")
+
+    @functools.cache
+    def run(case: str) -> dict[str, Result]:
+        results = judge(config.stash[CASES][case], implementations)
+        if candidate:
+            diagnose(implementations[candidate], [results[candidate]])
+        return results
+
+    config.stash[RUN] = run
 
 
 CASES = pytest.StashKey[dict]()
