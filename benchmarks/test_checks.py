@@ -15,7 +15,7 @@ from reference.arithmetic import Batched
 from reference.cases import SGD, Case, Classifier, Drawn
 from reference.definition import Trainer
 
-SIZE = Size("", 4, 3, 40, 20, 30)
+SIZE = Size("", 4, 3, 66, 20, 30)
 
 
 @pytest.mark.slow

@@ -73,8 +73,8 @@ def test_untouched_rows_stay(case: Case, table: str, name: str) -> None:
     after = np.asarray(trainer.params()[table])
     assert after[others].tobytes() == initial[table][others].tobytes()
     moved = (after[sorted(ever)] != initial[table][sorted(ever)]).any(axis=1)
-    # under a maximum, or with ignored labels, a row that is looked up may have nothing to learn
-    assert moved.any() if case.name.startswith("pair") else moved.all()
+    # under a maximum, with ignored labels, or in nobody's context, a row that is looked up may have nothing to learn
+    assert moved.any() if case.name.startswith(("pair", "shared")) else moved.all()
 
 
 def test_some_cases_leave_rows_untouched() -> None:
