@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: verify test test-pages check bench bench-quick bench-peers read third-parties vectors clean
+.PHONY: verify test test-long test-pages check bench bench-quick bench-peers read third-parties vectors clean
 
 verify: .venv/run
 	mkdir -p build
@@ -11,6 +11,9 @@ verify: .venv/run
 
 test: check
 	$(BIN)/pytest -n 2 --dist loadgroup -p no:benchmark
+
+test-long: .venv/dev
+	$(BIN)/pytest -m long -p no:benchmark
 
 check: .venv/dev
 	$(BIN)/ruff check .

@@ -9,6 +9,7 @@ nothing either, nothing is named, and it is said what can be seen.
 
 from __future__ import annotations
 
+import functools
 import importlib
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import permutations
@@ -91,6 +92,15 @@ def size(case: Case) -> int:
     return case.steps * sum(int(np.prod(shape)) for shape in case.model.shapes.values())
 
 
+@functools.cache
+def made(case: Case) -> frozenset[str]:
+    """The names of the mistakes in functions that the case calls; all others are not made in it."""
+    kills = known()
+    functions = {function for kill in kills.values() for function in kill.mistake.plants}
+    called = importlib.import_module(f"{RIGHT}.mistakes").calls(case, functions)
+    return frozenset(name for name, kill in kills.items() if kill.mistake.plants.keys() & called)
+
+
 def alike(case: Case, hypotheses: Hypotheses, other: Implementation) -> Hypotheses:
     """Those that equal the other implementation in all that it covers of the case."""
     results = compared(case, hypotheses, other)
@@ -99,6 +109,8 @@ def alike(case: Case, hypotheses: Hypotheses, other: Implementation) -> Hypothes
 
 def compared(case: Case, hypotheses: Hypotheses, other: Implementation) -> dict[Hypothesis, Result]:
     """The results of hypotheses that are held against the other implementation, as against the truth."""
+    if not hypotheses:
+        return {}
     named = {" and ".join(names): mistake for names, mistake in hypotheses.items()}
     results = hold(case, {OTHER: other} | named, against=(OTHER,), scale=WholeScale)
     return {names: results[" and ".join(names)] for names in hypotheses}
@@ -123,9 +135,12 @@ def sifted(
     for result in (*first, *passed, *(result for result in failed if result not in first)):
         if not left:
             break
-        equal = alike(result.case, left, candidate)
-        others = {names: mistake for names, mistake in left.items() if names not in equal}
-        left = equal | (alike(result.case, others, load(RIGHT)) if others else {})
+        here = made(result.case)
+        idle = {names: mistake for names, mistake in left.items() if here.isdisjoint(names)}
+        done = {names: mistake for names, mistake in left.items() if names not in idle}
+        equal = alike(result.case, done, candidate)
+        others = {names: mistake for names, mistake in done.items() if names not in equal}
+        left = idle | equal | alike(result.case, others, load(RIGHT))
         if result.verdict == "disagree":
             for names in equal:
                 explains[names].append(result)

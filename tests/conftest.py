@@ -7,12 +7,14 @@ import functools
 import pytest
 import threadpoolctl
 
+from reference.cases import Case
 from reference.catalogue import catalogue
 from reference.contract import BadInput
 from reference.diagnosis import diagnose
 from reference.run import TWINS, Result, judge, load
 
 NOTHING_COVERED = 5
+LONG = 1000
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -48,13 +50,18 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     metafunc.parametrize(
         "held",
         [
-            pytest.param(case.id, id=f"{case.id}-{candidate or 'twins'}", marks=pytest.mark.xdist_group(case.id))
+            pytest.param(case.id, id=f"{case.id}-{candidate or 'twins'}", marks=marks(case))
             # the longest first, so that none is left alone at the end
             for case in sorted(metafunc.config.stash[CASES].values(), key=lambda case: -case.steps)
             if not wanted or wanted.kwargs["where"](case)
         ],
         indirect=True,
     )
+
+
+def marks(case: Case) -> list[pytest.MarkDecorator]:
+    """The stages of a case are looked at in one process."""
+    return [pytest.mark.xdist_group(case.id), *([pytest.mark.long] if case.steps > LONG else [])]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -5,13 +5,13 @@ They know nothing of the twins, nor of each other, and agree with the exact valu
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-import scipy.special
 
 from reference import data, flags
 from reference.cases import SGD, Case, Classifier, EmbeddingBag
@@ -133,5 +133,5 @@ def test_tinygrads_gelu_is_not_gelu(results: list[Result]) -> None:
     diagnose(implementation("tinygrad"), found)
     assert not any(result.diagnosis for result in found)
     x = np.linspace(-3, 3, 101)
-    error = np.abs(implementation("tinygrad").Tensor(x).erf().numpy() - scipy.special.erf(x)).max()
+    error = np.abs(implementation("tinygrad").Tensor(x).erf().numpy() - np.vectorize(math.erf)(x)).max()
     assert 1e-8 < error <= 1.5e-7, "tinygrad has mended it"
