@@ -18,7 +18,7 @@ from typing import Any
 from reference.contract import BadInput
 
 LARGEST = 8 * 2**20
-"""Bytes of a file. An empty list takes 3 of them, and 64 in memory, so that no file takes more than about 200 MB."""
+"""Bytes of a file. An empty list takes 3 of them, and 64 in memory, so that no file takes more than 300 MB."""
 
 Schema = dict[str, Any]
 TYPES: dict[str, tuple[type, ...]] = {

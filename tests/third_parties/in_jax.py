@@ -31,6 +31,7 @@ from reference.cases import (
 
 jax.config.update("jax_enable_x64", True)  # without it, float64 becomes float32 in silence
 jax.config.update("jax_platforms", "cpu")
+jax.config.update("jax_disable_most_optimizations", True)  # nearly all of the time goes into compiling small cases
 
 # --- what is looked up -----------------------------------------------------------------------------------------------
 
