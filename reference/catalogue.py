@@ -103,7 +103,7 @@ def _layers() -> list[Case]:
 
 
 def _classifiers() -> list[Case]:
-    dialogue = Case("dialogue", Classifier(10, 5, (10,), 2), SGD(lr=0.01), Dialogue(), steps=5)
+    dialogue = Case("dialogue", Classifier(10, 5, (10,), 2), SGD(lr=0.01), Dialogue(), steps=10)
     cases = [
         Case("one", Classifier(2, 1, (3,), 2), SGD(), Drawn((2, 1)), seed=4),
         Case("size-1", Classifier(2, 1, (1,), 2, activation="tanh"), SGD(), Drawn((1, 1))),

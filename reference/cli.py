@@ -21,7 +21,7 @@ from reference.catalogue import catalogue
 from reference.contract import BadInput, Implementation, Unsupported
 from reference.read import command as read
 from reference.report import AGREE, BAD_INPUT, DISAGREE, INTERRUPTED, NOTHING
-from reference.run import TWINS, Result, judge, load
+from reference.run import TWINS, Result, judge, judge_twins, load
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -117,8 +117,9 @@ def verify_cases(options: argparse.Namespace) -> int:
     implementations = {name: load(name) for name in names}
     results: list[Result] = []
     with threadpoolctl.threadpool_limits(1):
-        for case in report.tracked(cases):
-            results += judge(case, implementations).values()
+        judged = judge_twins(cases) if options.candidate is None else (judge(case, implementations) for case in cases)
+        for _, held in zip(report.tracked(cases), judged, strict=True):
+            results += held.values()
         diagnosed(implementations, results)
         env = report.environment()
     if options.json:

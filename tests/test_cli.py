@@ -191,7 +191,7 @@ def test_candidate_that_is_right(verify: Command, candidate: Callable) -> None:
     assert len(MINE.splitlines()) <= 40
     code, out, err = verify(DIALOGUE, "--candidate", candidate(MINE))
     assert (code, err) == (0, "")
-    assert re.search(rf"{DIALOGUE} +5 .* agree", out)
+    assert re.search(rf"{DIALOGUE} +10 .* agree", out)
     assert re.search(r"1 agree\n", out)
 
 
