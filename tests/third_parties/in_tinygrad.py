@@ -31,8 +31,8 @@ from reference.cases import (
     Softmax,
 )
 
-LARGEST = 300
-"""So many parameters an interpreter does in about a second."""
+LARGEST = 120
+"""So many parameters an interpreter does in well under a second."""
 
 # --- what is looked up -----------------------------------------------------------------------------------------------
 
