@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: verify test test-long test-pages check bench bench-quick bench-peers read third-parties vectors clean
+.PHONY: verify test test-long test-pages check bench bench-quick bench-peers read mutants third-parties vectors clean
 
 verify: .venv/run
 	mkdir -p build
@@ -35,6 +35,16 @@ read: .venv/read
 
 test-pages: .venv/pages
 	$(BIN)/pytest -m pages -p no:benchmark
+
+# BLAS with threads of its own would make mutants time out that are only slow; mutmut's folder remembers what older tests
+# killed
+mutants: export OPENBLAS_NUM_THREADS = 1
+mutants: export MKL_NUM_THREADS = 1
+mutants: .venv/dev
+	$(BIN)/pip install --quiet -c constraints.txt -e '.[mutants]'
+	rm -rf mutants
+	$(BIN)/mutmut run --max-children 2
+	$(BIN)/python -m tests.mutants
 
 third-parties: .venv/dev
 	$(BIN)/pip install --quiet -c constraints.txt -e '.[third-parties]'

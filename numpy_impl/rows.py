@@ -171,11 +171,6 @@ def _falling(count: ndarray) -> ndarray:
     return keys
 
 
-def _sum(vectors: ndarray) -> ndarray:
-    """Their sum, as a product: BLAS adds up faster than NumPy does."""
-    return np.ones(len(vectors), vectors.dtype) @ vectors
-
-
 def _counts(vectors: ndarray, source: ndarray, start: ndarray, count: ndarray, scale: ndarray | None) -> ndarray:
     """How often each of some rows takes each of the vectors; with a scale, how much of it."""
     places = _places(start, count)

@@ -10,9 +10,10 @@ import pytest
 import torch
 
 import numpy_impl
-from reference import data
+from reference import data, run
 from reference.cases import SGD, BagBatch, Case, Classifier, Drawn
 from reference.catalogue import catalogue
+from reference.compare import Divergence, Scale, WholeScale, distance, error, moved
 from reference.contract import BadInput, RowGrad, Unsupported
 from reference.run import TWINS, Result, hold, load
 
@@ -61,7 +62,7 @@ def judge(case: Case | str, candidate: Any) -> Result:
     """The candidate's result; whatever it does, the twins beside it agree with each other."""
     case = CASES[case] if isinstance(case, str) else case
     held = hold(case, IMPLEMENTATIONS | {"candidate": candidate})
-    assert [held[name].verdict for name in TWINS] == ["agree", "agree"]
+    assert [held[name].verdict for name in TWINS] == ["agree", "agree"], [r.reason for r in held.values()]
     return held["candidate"]
 
 
@@ -168,6 +169,39 @@ def test_refuses(case: str, stage: str, change: Change, tensor: str | None) -> N
     assert result.first_divergence.step == result.steps == 1
     assert result.first_divergence.stage == stage
     assert tensor in (None, result.first_divergence.tensor)
+
+
+TABLE_ROWS = f"rows of a table of shape {(V, D)}: a RowGrad, a sparse tensor or (rows, values)"
+SAID = {
+    # what is wrong, by its name above: expected, got
+    "loss missing": ("one number", "object of shape ()"),
+    "loss of every bag": ("one number", "float64 of shape (11,)"),
+    "gradient missing": (
+        f"a dict with {sorted(CASES[DENSE].model.shapes)}",
+        f"a dict with {sorted({*CASES[DENSE].model.shapes} - {'fc1.bias'})}",
+    ),
+    "gradients in a list": (f"a dict with {sorted(CASES[DENSE].model.shapes)}", "a list"),
+    "gradient None": ("a dense array of shape (7,)", "None"),
+    "gradient of one row only": ("float64 of shape (7, 13)", "float64 of shape (1, 13)"),
+    "gradient float32": ("float64 of shape (7,)", "float32 of shape (7,)"),
+    "rows for a dense table": (f"a dense array of shape {(V, D)}", "rows"),
+    "dense for rows": (TABLE_ROWS, "a dense ndarray"),
+    "None for rows": (TABLE_ROWS, "NoneType"),
+    "row of another id": ("a gradient in this row", "no gradient in this row"),
+    "row missing": ("a gradient in this row", "no gradient in this row"),
+    "row too many": ("no gradient in this row, it was not looked up", "a gradient in this row"),
+    "rows by float": ("integer rows and float64 values", "float64 rows and float64 values"),
+    "rows float32": ("integer rows and float64 values", "int64 rows and float32 values"),
+    "parameters None": (f"a dict with {sorted(CASES[DENSE].model.shapes)}", "a NoneType"),
+    "state None": ("a dict with the kinds ['step', 'exp_avg', 'exp_avg_sq']", "a NoneType"),
+}
+
+
+@pytest.mark.parametrize("name", SAID)
+def test_what_is_said_of_another_form(name: str) -> None:
+    case, stage, change, _ = WRONG[name]
+    found = judge(case, Altered(stage, change)).first_divergence
+    assert (found.expected, found.got) == SAID[name]
 
 
 @pytest.mark.parametrize("row", [-1, V])
@@ -390,3 +424,123 @@ def test_a_case_whose_gradient_is_constant_is_refused(case: str) -> None:
     flat = Altered("grads", one(TABLE, constant))
     with pytest.raises(BadInput, match=rf"{case}: the gradient of {TABLE} is the same everywhere"):
         hold(CASES[case], {"numpy_impl": flat, "torch_impl": flat})
+
+
+def test_what_is_said_of_a_divergence() -> None:
+    found = Divergence(3, "grads", TABLE, (1, 2), 0.5, 0.25, 1234.5)
+    assert str(found) == "step 3, grads, embedding.weight[1, 2]: expected 0.5, got 0.25 (1.23e+03 eps off)"
+    of_form = Divergence(1, "loss", "loss", None, "one number", "object of shape ()", np.inf)
+    assert str(of_form) == "step 1, loss, loss: expected one number, got object of shape ()"
+
+
+def test_a_whole_scale_is_the_largest_entry_of_all_rows_so_far() -> None:
+    """For each row of a tensor, or of a row gradient, whichever has been larger."""
+    whole = WholeScale()
+    assert whole.of("w", np.array([[1.0, -2], [0, 0.5]])).tolist() == [2, 2]
+    assert whole.of("w", np.array([[-4.0, 1], [0, 0]])).tolist() == [4, 4]
+    assert whole.of("w", np.array([[1.0, 1], [0, 3]])).tolist() == [4, 4]
+    assert whole.of("v", RowGrad(np.array([1, 3]), np.array([[0.5], [-0.25]]), (4, 1))).tolist() == [0.5, 0.5]
+    assert whole.of("v", RowGrad(np.array([0]), np.array([[0.125]]), (4, 1))).tolist() == [0.5]
+
+
+def test_a_case_is_held_against_exact_values_and_a_large_one_against_the_twins() -> None:
+    """The yardsticks are not among the results."""
+    wrong = Altered("grads", one("fc1.weight", entry(0.5, (0, 0))))
+    small = Case("small", Classifier(5, 2, (3,), 2), SGD(), Drawn((2, 2)), steps=1)
+    large = replace(small, model=Classifier(1000, 50, (50,), 10), data=Drawn((64, 20)))
+    for case, against in ((small, "exact values"), (large, "the twins")):
+        found = run.judge(case, {"right": numpy_impl, "wrong": wrong})
+        assert [(name, found[name].verdict) for name in found] == [("right", "agree"), ("wrong", "disagree")]
+        assert {result.against for result in found.values()} == {against}
+
+
+# --- what it is made of ----------------------------------------------------------------------------------------------
+
+
+def test_an_error_is_that_of_the_worst_entry_in_units_of_its_row() -> None:
+    expected, got, largest = np.array([[4.0, 1], [0, 8]]), np.array([[4.0, 2], [1, 8]]), np.array([4.0, 8])
+    assert error(expected, got, largest, 0.5) == (
+        0.5,
+        (0, 1),
+    )  # 1 in units of 4 · 0.5; the other, 1 in units of 8 · 0.5
+    assert error(expected, expected, largest, 0.5) == (0, (0, 0))
+    assert error(expected[0], got[0], np.array(4.0), 0.25) == (1, (1,))  # of a vector, the whole is one row
+    assert error(np.array(2.0), np.array(3.0), np.array(2.0), 0.25) == (2, ())
+    assert error(np.zeros((2, 2)), np.array([[0, 0], [0, 1e-300]]), np.zeros(2), 0.5) == (
+        pytest.approx(1e-300 / np.finfo(float).tiny),
+        (1, 1),
+    )
+    for value in (np.nan, np.inf, -np.inf):
+        assert error(expected, np.array([[4.0, 9], [value, 8]]), largest, 0.5) == (np.inf, (1, 0))
+        assert error(np.array([[4.0, 9], [value, 8]]), expected, largest, 0.5) == (np.inf, (1, 0))
+
+
+def test_the_scale_of_a_row_is_the_largest_entry_that_it_has_had() -> None:
+    scale = Scale()
+    assert scale.of("w", np.array([[1.0, -2], [0, 0.5]])).tolist() == [2, 0.5]
+    assert scale.of("w", np.array([[-1.0, 1], [0, 3]])).tolist() == [2, 3]
+    assert scale.of("b", np.array([1.0, -5, 2])).tolist() == 5  # of another tensor, and a vector is one row
+    assert scale.of("b", np.array([1.0, 1, 2])).tolist() == 5
+    assert scale.of("t", RowGrad(np.array([1, 3]), np.array([[0.5], [-4.0]]), (5, 1))).tolist() == [0.5, 4]
+    assert scale.of("t", RowGrad(np.array([0, 1, 3]), np.array([[2.0], [1.0], [1.0]]), (5, 1))).tolist() == [2, 1, 4]
+    assert scale.of("w", np.ones((3, 2))).tolist() == [1, 1, 1]  # of another shape, it begins anew
+
+
+def test_a_distance_is_told_with_the_row_of_the_table() -> None:
+    one_row, other = (RowGrad(np.array([2, 7]), np.array([[1.0, 2], [3, value]]), (9, 2)) for value in (4.0, 6.0))
+    assert distance(one_row, other, np.array([2.0, 4]), 0.5) == (1, (7, 1), 4, 6)
+    assert distance(np.array([1.0, 2]), np.array([1.0, 3]), np.array(2.0), 0.5) == (1, (1,), 2, 3)
+    nothing = RowGrad(np.array([], int), np.zeros((0, 2)), (9, 2))
+    assert distance(nothing, nothing, np.array([]), 0.5) == (0, (), 0, 0)
+    words = ("no gradient in this row, it was not looked up", "a gradient in this row")
+    assert distance(nothing, one_row, np.array([]), 0.5) == (np.inf, (2,), *words)
+
+
+def test_a_row_has_moved_when_one_bit_of_it_has() -> None:
+    before = np.array([[1.0, 0], [2, 3], [4, np.nan]])
+    after = np.array([[1.0, -0.0], [2, 5], [4, np.nan]])
+    assert moved(before, np.array([True, True, True]), after).tolist() == [0, 1]  # a zero's sign is a bit, too
+    assert moved(before, np.array([False, True, True]), after).tolist() == [1]
+    assert moved(before.astype("f"), np.array([True, False, True]), after.astype("f")).tolist() == [0]
+
+
+@pytest.mark.parametrize("against", [("numpy_impl",), TWINS])
+def test_the_largest_error_of_all_steps_and_its_share_of_the_tolerance_are_kept(against: tuple[str, ...]) -> None:
+    """The tolerance grows as the root of the step."""
+    eps, off = CASES[DENSE].eps, iter((2, 16, 4, 1, 0))
+    wrong = Altered("loss", lambda loss: loss * (1 + next(off) * eps))
+    found = hold(CASES[DENSE], IMPLEMENTATIONS | {"candidate": wrong}, against)["candidate"]
+    near = 1 + (len(against) - 1) * 2  # PyTorch's own loss may be an eps or two off
+    assert found.worst["loss", "loss"] == pytest.approx(16, abs=near)
+    assert found.share["loss"] == pytest.approx(16 / (24 * 2**0.5), abs=near / 24)
+    assert found.worst_of("loss") == found.worst["loss", "loss"]
+    assert found.worst_of("grads") == max(found.worst["grads", name] for name in CASES[DENSE].model.shapes)
+    if against == ("numpy_impl",):
+        assert {value for (stage, _), value in found.worst.items() if stage != "loss"} == {0}
+
+
+def test_two_yardsticks_know_how_far_they_are_from_each_other() -> None:
+    off = Altered("loss", lambda loss: loss * (1 + 8 * CASES[DENSE].eps))
+    held = hold(CASES[DENSE], {"numpy_impl": off, "torch_impl": numpy_impl})
+    assert [held[name].worst["loss", "loss"] for name in TWINS] == [pytest.approx(8, abs=1)] * 2
+    assert held["numpy_impl"].share == held["torch_impl"].share
+    held = hold(
+        replace(CASES[DENSE], steps=1), {"numpy_impl": Altered("loss", lambda loss: 5.0), "torch_impl": numpy_impl}
+    )
+    (mine,), (other) = held["numpy_impl"].divergences, held["torch_impl"].divergences[0]
+    assert (mine.got, mine.expected) == (5.0, other.got)
+    assert other.expected == 5.0
+
+
+def test_steps_between_two_comparisons_are_not_looked_at_and_the_last_one_is() -> None:
+    case, weights = CASES[DENSE], data.weights(CASES[DENSE])
+
+    def verdict(wrong_step: int) -> str:
+        steps = itertools.count(1)
+        wrong = Altered("loss", lambda loss: loss + (next(steps) == wrong_step))
+        runners = [run.start(case, name, of, weights) for name, of in (("twin", numpy_impl), ("mine", wrong))]
+        taken = list(run.follow(case, runners, weights, ("twin",), every=3))
+        assert taken == list(range(1, 6 if wrong_step != 3 else 4))
+        return runners[1].result.verdict
+
+    assert [verdict(step) for step in range(1, 6)] == ["agree", "agree", "disagree", "agree", "disagree"]

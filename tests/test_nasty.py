@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from numpy_impl import functional as by_hand
+from numpy_impl.embedding_bag import embedding_bag, weighted_bag
 from numpy_impl.mistakes import MISTAKES
 from numpy_impl.variants import VARIANTS
 from reference import data
@@ -181,6 +182,41 @@ def test_4_a_batch_of_padding_alone_changes_nothing(name: str, sparse: bool) -> 
 
 
 @both
+@pytest.mark.parametrize("mode", ["mean", "sum", "max"])
+def test_5_where_every_bag_is_empty_there_is_no_gradient(name: str, mode: str) -> None:
+    case = replace(BAG, model=EmbeddingBag(6, 3, mode=mode, padding_idx=2), sparse=False)
+    batch = BagBatch(np.array([[2, 2], [2, 2]]), upstream=np.ones((2, 3)))
+    loss, grads = first_step(case, batch, name)
+    assert loss == 0
+    assert grads["embedding.weight"].tolist() == np.zeros((6, 3)).tolist()
+
+
+def test_what_is_not_said_is_as_in_torch() -> None:
+    """The functions of the NumPy twin have PyTorch's defaults."""
+    random = np.random.default_rng(0)
+    x, y, weight, scale = (random.normal(size=shape) for shape in ((4, 3), (4, 3), (6, 3), (5,)))
+    labels, ids, offsets = np.array([0, 2, 1, -100]), np.array([5, 0, 2, 2, 1]), np.array([0, 2, 2])
+    mine = [
+        by_hand.mse_loss(x, y)[0],
+        by_hand.cross_entropy(x, labels)[0],
+        by_hand.cross_entropy(x, np.abs(y))[0],
+        embedding_bag(ids, weight, True, offsets)[0],
+        weighted_bag(ids, weight, scale, True, offsets)[0],
+    ]
+    x, y, weight, scale, labels, ids, offsets = map(torch.tensor, (x, y, weight, scale, labels, ids, offsets))
+    f = torch.nn.functional
+    theirs = [
+        f.mse_loss(x, y),
+        f.cross_entropy(x, labels),
+        f.cross_entropy(x, y.abs()),
+        f.embedding_bag(ids, weight, offsets),
+        f.embedding_bag(ids, weight, offsets, mode="sum", per_sample_weights=scale),
+    ]
+    for got, wanted in zip(mine, theirs, strict=True):
+        np.testing.assert_allclose(got, wanted.numpy(), rtol=1e-13)
+
+
+@both
 @pytest.mark.parametrize("case_of", [EmbeddingModel, EmbeddingBag])
 def test_9_an_id_that_is_out_of_range_is_refused_before_a_framework_sees_it(name: str, case_of: type) -> None:
     """NumPy wraps -1 round, torch raises, JAX clamps the read and drops the gradient."""
@@ -201,6 +237,19 @@ def test_12_equal_maxima_give_all_to_the_first(name: str) -> None:
     upstream = np.array([[2.0, 3]])
     _, grads = twins[name].build(case, weights).loss_and_grads(BagBatch(np.array([[1, 0, 2]]), upstream=upstream))
     np.testing.assert_array_equal(np.asarray(grads["embedding.weight"]), [[0, 0], [2, 3], [0, 0]])
+
+
+@both
+def test_11_a_row_whose_norm_is_just_the_largest_allowed_is_left_alone(name: str) -> None:
+    """Only one that is larger is rescaled, and then to a little less: the norm is divided by itself + 1e-7."""
+    case = Case("norms", EmbeddingModel(3, 2, max_norm=5.0), SGD(), Drawn((3,)))
+    weights = {"embedding.weight": np.array([[3.0, 4], [6, 8], [9, 12]])}
+    trainer = twins[name].build(case, weights)
+    trainer.loss_and_grads(LookupBatch(np.array([0, 1]), np.ones((2, 2))))
+    after = np.asarray(trainer.params()["embedding.weight"])
+    assert after[0].tolist() == [3, 4]
+    np.testing.assert_allclose(after[1], np.array([3, 4]) * 10 / (10 + 1e-7), rtol=1e-14)
+    assert after[2].tolist() == [9, 12]  # is not looked up
 
 
 ACTIVATIONS = {  # name: (slope at exactly 0, by hand)
