@@ -12,6 +12,7 @@ complex128 with h = 1e-100, for many parameters at once; where it is too large f
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from itertools import pairwise
@@ -454,6 +455,7 @@ EXACT_TERMS, BATCHED_TERMS = 600_000, 300_000
 """So many terms of the loss may be evaluated: at 1.5 and 3 µs each."""
 
 
+@functools.cache
 def size_of(case: cases.Case) -> tuple[int, int]:
     """How many derivatives the first step has, and how many terms its loss: counted, by evaluating it once."""
     m, batch, weights = Batched(), next(data.batches(case)), data.weights(case)

@@ -25,11 +25,10 @@ from reference.diagnosis import diagnose
 from reference.run import Result, judge
 
 CASES = {case.id: case for case in catalogue()}
-CLASSIFIERS = [f"classifier-{name}-sgd-dense-f64" for name in ("dialogue", "one", "primes", "zeros")]
+CLASSIFIERS = [f"classifier-{name}-sgd-dense-f64" for name in ("dialogue", "one", "zeros")]
 SEVERAL = [
     "classifier-dialogue-sgd-rows-f64",
-    "classifier-dialogue-adam-dense-f32",
-    "skipgram-pairs-sgd-dense-f64",
+    "skipgram-pairs-sgd-dense-f32",
     "embedding-small-adam-dense-f64",
 ]
 
@@ -189,7 +188,7 @@ NAMELESS = {
 @pytest.mark.parametrize("wrong", NAMELESS)
 def test_what_is_not_in_the_catalogue_gets_no_name(wrong: str) -> None:
     mine = isinstance(NAMELESS[wrong], ModuleType)
-    results = diagnosed(NAMELESS[wrong], CLASSIFIERS if mine else SEVERAL)
+    results = diagnosed(NAMELESS[wrong], CLASSIFIERS[:2] if mine else SEVERAL)
     assert any(result.verdict == "disagree" for result in results)
     assert not names(results)
     for result in results:

@@ -21,7 +21,7 @@ def kinds(case):
     for part in (case.model, case.data):
         for field in fields(part):
             if field.name not in ("num_embeddings", "embedding_dim", "shape"):
-                yield case.family, case.sparse, field.name, getattr(part, field.name)
+                yield case.family, field.name, getattr(part, field.name)
     yield type(case.optimizer), case.sparse
 
 def run(cases):
