@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from fnmatch import fnmatchcase
 from itertools import product
 from typing import Any, Literal
 
@@ -54,6 +56,25 @@ def catalogue(source: str = text.TOPICS) -> list[Case]:
         *_telling(),
         *_texts(source),
     ]
+
+
+def select(cases: Sequence[Case], pattern: str | None) -> list[Case]:
+    """The cases whose id contains the pattern, or matches it as a whole where it has a `*`, `?` or `[`.
+
+    Raises:
+        BadInput: there is none.
+    """
+    named = {case.id: case for case in cases}
+    chosen = [named[name] for name in matching(named, pattern)]
+    if not chosen:
+        raise BadInput(f"no case matches {pattern!r}; `twingrad verify --list` names all {len(cases)}")
+    return chosen
+
+
+def matching(names: Iterable[str], pattern: str | None) -> list[str]:
+    """The names that contain the pattern, or match it as a whole where it has a `*`, `?` or `[`."""
+    glob = pattern if pattern and any(sign in pattern for sign in "*?[") else f"*{pattern or ''}*"
+    return [name for name in names if fnmatchcase(name, glob)]
 
 
 def _spread(case: Case, *optimizers: Optimizer) -> list[Case]:

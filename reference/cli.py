@@ -16,8 +16,7 @@ import threadpoolctl
 from rich.console import Console
 
 from reference import diagnosis, kills, report, sensitivity, text, train, vector
-from reference.cases import Case
-from reference.catalogue import catalogue
+from reference.catalogue import catalogue, select
 from reference.contract import BadInput, Implementation, Unsupported
 from reference.read import command as read
 from reference.report import AGREE, BAD_INPUT, DISAGREE, INTERRUPTED, NOTHING
@@ -173,19 +172,6 @@ def diagnosed(implementations: Mapping[str, Implementation], results: Sequence[R
         if any(result.verdict == "disagree" for result in own):
             with Console(stderr=True).status(f"what is wrong with {name}"):
                 diagnosis.diagnose(implementation, own)
-
-
-def select(cases: Sequence[Case], pattern: str | None) -> list[Case]:
-    """The cases whose id contains the pattern, or matches it as a whole where it has a `*`, `?` or `[`.
-
-    Raises:
-        BadInput: there is none.
-    """
-    named = {case.id: case for case in cases}
-    chosen = [named[name] for name in kills.matching(named, pattern)]
-    if not chosen:
-        raise BadInput(f"no case matches {pattern!r}; `twingrad verify --list` names all {len(cases)}")
-    return chosen
 
 
 def exit_code(results: Sequence[Result]) -> int:

@@ -21,7 +21,7 @@ from reference import data, definition
 from reference.cases import CBOW, Batch, Case, HierarchicalSoftmax, NegativeSampling, SharedNegatives, SkipGram
 from reference.compare import STAGES, Stage, WholeScale, flat, tolerance
 from reference.contract import Implementation, RowGrad
-from reference.kills import RIGHT, Kill, known
+from reference.kills import RIGHT, Kill, known, makeable
 from reference.run import TRUTH, Diagnosis, Result, Runner, follow, hold, load, start
 
 STEPS, PROBES, PASSED = 20, 6, 40
@@ -95,10 +95,7 @@ def size(case: Case) -> int:
 @functools.cache
 def made(case: Case) -> frozenset[str]:
     """The names of the mistakes in functions that the case calls; all others are not made in it."""
-    kills = known()
-    functions = {function for kill in kills.values() for function in kill.mistake.plants}
-    called = importlib.import_module(f"{RIGHT}.mistakes").calls(case, functions)
-    return frozenset(name for name, kill in kills.items() if kill.mistake.plants.keys() & called)
+    return frozenset(makeable(case, {name: kill.mistake for name, kill in known().items()}))
 
 
 def alike(case: Case, hypotheses: Hypotheses, other: Implementation) -> Hypotheses:

@@ -10,7 +10,6 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -22,7 +21,7 @@ from rich.text import Text
 
 from reference import report
 from reference.cases import Case
-from reference.catalogue import catalogue
+from reference.catalogue import catalogue, matching
 from reference.contract import BadInput, Implementation
 from reference.report import AGREE, DISAGREE
 from reference.run import Result, hold, load
@@ -91,11 +90,16 @@ def small(cases: Iterable[Case]) -> list[Case]:
     ]
 
 
-def make(case: Case, mistakes: Mapping[str, Mistake]) -> dict[str, Result]:
-    """Make in the case those mistakes that can be made there, and hold each against the right implementation."""
+def makeable(case: Case, mistakes: Mapping[str, Mistake]) -> dict[str, Mistake]:
+    """Those of the mistakes that are in functions which the case calls."""
     functions = {function for mistake in mistakes.values() for function in mistake.plants}
     called = importlib.import_module(f"{RIGHT}.mistakes").calls(case, functions)
-    made = {name: mistake for name, mistake in mistakes.items() if mistake.plants.keys() & called}
+    return {name: mistake for name, mistake in mistakes.items() if mistake.plants.keys() & called}
+
+
+def make(case: Case, mistakes: Mapping[str, Mistake]) -> dict[str, Result]:
+    """Make in the case those mistakes that can be made there, and hold each against the right implementation."""
+    made = makeable(case, mistakes)
     results = hold(case, {RIGHT: load(RIGHT)} | made, against=(RIGHT,)) if made else {}
     return {name: results[name] for name in made}
 
@@ -107,12 +111,6 @@ def where(result: Result) -> dict[str, Any]:
         return {"step": result.steps, "stage": "error", "tensors": []}
     tensors = sorted({d.tensor for d in result.divergences if d.stage == first.stage})
     return {"step": first.step, "stage": first.stage, "tensors": tensors}
-
-
-def matching(names: Iterable[str], pattern: str | None) -> list[str]:
-    """The names that contain the pattern, or match it as a whole where it has a `*`, `?` or `[`."""
-    glob = pattern if pattern and any(sign in pattern for sign in "*?[") else f"*{pattern or ''}*"
-    return [name for name in names if fnmatchcase(name, glob)]
 
 
 # --- the command -----------------------------------------------------------------------------------------------------

@@ -19,10 +19,10 @@ from rich.text import Text
 
 from reference import data, definition, report
 from reference.cases import Case
-from reference.catalogue import catalogue
+from reference.catalogue import catalogue, select
 from reference.compare import flat
-from reference.contract import BadInput, RowGrad
-from reference.kills import RIGHT, matching
+from reference.contract import RowGrad
+from reference.kills import RIGHT
 from reference.report import AGREE, DISAGREE
 from reference.run import TRUTH, TWINS, Result, Runner, compare, follow, load, start
 
@@ -60,10 +60,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def show(options: argparse.Namespace) -> int:
     """Plant errors in random entries of right gradients, and show from which size on they are noticed."""
-    every = {case.id: case for case in catalogue()}
-    cases = [every[name] for name in matching(every, options.pattern)]
-    if not cases:
-        raise BadInput(f"no case matches {options.pattern!r}; `twingrad verify --list` names all {len(every)}")
+    cases = select(catalogue(), options.pattern)
     if options.json:
         report.check_writable(options.json)
     seed = random.randrange(2**31) if options.seed is None else options.seed

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reference.catalogue import catalogue
-from reference.cli import main, select
+from reference.catalogue import catalogue, select
+from reference.cli import main
 from reference.contract import BadInput
 from reference.run import TWINS
 
