@@ -118,4 +118,6 @@ Arithmetic = Exact | Batched
 
 def numbers(m: Arithmetic, array: np.ndarray) -> Tensor:
     """An array as numbers in nested lists."""
-    return [numbers(m, part) for part in array] if array.ndim else m.number(array.item())
+    if array.ndim > 1:
+        return [numbers(m, part) for part in array]
+    return [m.number(x) for x in array.tolist()] if array.ndim else m.number(array.item())

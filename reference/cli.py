@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import argparse
 import io
+import multiprocessing
+import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -16,11 +18,12 @@ import threadpoolctl
 from rich.console import Console
 
 from reference import diagnosis, kills, report, sensitivity, text, train, vector
+from reference.cases import Case
 from reference.catalogue import catalogue, select
 from reference.contract import BadInput, Implementation, Unsupported
 from reference.read import command as read
 from reference.report import AGREE, BAD_INPUT, DISAGREE, INTERRUPTED, NOTHING
-from reference.run import TWINS, Result, judge, judge_twins, load
+from reference.run import TWINS, Result, judge, load
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -126,6 +129,30 @@ def verify_cases(options: argparse.Namespace) -> int:
     report.show(results, Console(width=None if sys.stdout.isatty() else 200))
     print(report.sentence(env))
     return exit_code(results)
+
+
+def judge_twins(cases: Sequence[Case]) -> Iterator[dict[str, Result]]:
+    """Judge both twins in each case; of many cases in two processes, since most of the time goes into exact values."""
+    if len(cases) < MANY:
+        yield from map(_judge_twins, cases)
+        return
+    # spawned, as a process that is forked after a multi-threaded operation of torch hangs; ended at once by Ctrl-C
+    with multiprocessing.get_context("spawn").Pool(2, _begin) as pool:
+        yield from pool.imap(_judge_twins, cases)
+
+
+MANY = 100
+"""So many cases are worth the start of two processes."""
+
+
+def _begin() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _judge_twins(case: Case) -> dict[str, Result]:
+    twins = {name: load(name) for name in TWINS}
+    with threadpoolctl.threadpool_limits(1):
+        return judge(case, twins)
 
 
 def write_vectors(options: argparse.Namespace) -> int:

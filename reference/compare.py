@@ -215,8 +215,8 @@ def error(expected: np.ndarray, got: np.ndarray, largest: np.ndarray, eps: float
 
 
 def row_sizes(tensor: np.ndarray) -> np.ndarray:
-    """The largest absolute entry of each row: of the last axis, or of the whole where there is but one axis."""
-    return np.abs(tensor).max(axis=-1 if tensor.ndim > 1 else None).astype(np.float64)
+    """The largest absolute entry of each row, which is the last axis; a vector is one row, and so is a number."""
+    return np.abs(tensor).max(axis=-1).astype(np.float64)
 
 
 class Scale:

@@ -21,7 +21,7 @@ from reference import data, definition
 from reference.cases import CBOW, Batch, Case, HierarchicalSoftmax, NegativeSampling, SharedNegatives, SkipGram
 from reference.compare import STAGES, Stage, WholeScale, flat, tolerance
 from reference.contract import Implementation, RowGrad
-from reference.kills import RIGHT, Kill, known, makeable
+from reference.known import RIGHT, Known, known, makeable
 from reference.run import TRUTH, Diagnosis, Result, Runner, follow, hold, load, start
 
 STEPS, PROBES, PASSED = 20, 6, 40
@@ -51,19 +51,19 @@ def diagnose(candidate: Implementation, results: Sequence[Result]) -> None:
     if not short:
         return
     failed = [result for result in short if not alike(result.case, right, candidate)]  # or it is a matter of rounding
-    kills = known()
-    singles: Hypotheses = {(name,): kill.mistake for name, kill in kills.items()}
+    every = known()
+    singles: Hypotheses = {(name,): one.mistake for name, one in every.items()}
     explained = sifted(singles, candidate, failed, passed)
     rest = [result for result in failed if not any(result in results for results in explained.values())]
     if rest:
-        explained |= sifted(pairs_for(rest, candidate, kills), candidate, failed, passed)
+        explained |= sifted(pairs_for(rest, candidate, every), candidate, failed, passed)
     for result in failed:
         found = [hypothesis for hypothesis, cases in explained.items() if result in cases]
         if len(found) > FEW:
             names = ", ".join(" and ".join(hypothesis) for hypothesis in found)
             result.observed = [f"{len(found)} known mistakes look like this, and no case tells them apart: {names}"]
         else:
-            result.diagnosis = [diagnosis for names in found for diagnosis in entries(result, names, candidate, kills)]
+            result.diagnosis = [diagnosis for names in found for diagnosis in entries(result, names, candidate, every)]
         if result.diagnosis and all(diagnosis.kind == "variant" for diagnosis in result.diagnosis):
             result.verdict = "variant"
     for result in short:
@@ -95,7 +95,7 @@ def size(case: Case) -> int:
 @functools.cache
 def made(case: Case) -> frozenset[str]:
     """The names of the mistakes in functions that the case calls; all others are not made in it."""
-    return frozenset(makeable(case, {name: kill.mistake for name, kill in known().items()}))
+    return frozenset(makeable(case, {name: one.mistake for name, one in known().items()}))
 
 
 def alike(case: Case, hypotheses: Hypotheses, other: Implementation) -> Hypotheses:
@@ -146,9 +146,9 @@ def sifted(
     return {names: explains[names] for names in left if explains[names]}
 
 
-def pairs_for(failed: Sequence[Result], candidate: Implementation, kills: Mapping[str, Kill]) -> Hypotheses:
+def pairs_for(failed: Sequence[Result], candidate: Implementation, every: Mapping[str, Known]) -> Hypotheses:
     """Every two mistakes of which one alone explains a tensor of a case that the candidate fails, but not all of it."""
-    singles: Hypotheses = {(name,): kill.mistake for name, kill in kills.items()}
+    singles: Hypotheses = {(name,): one.mistake for name, one in every.items()}
     parts: dict[str, int] = {}
     for result in spread(failed, 2):
         for (name,), part in compared(result.case, singles, candidate).items():
@@ -156,10 +156,10 @@ def pairs_for(failed: Sequence[Result], candidate: Implementation, kills: Mappin
     best = sorted((name for name, number in parts.items() if number), key=lambda name: -parts[name])[:PARTS]
     together = importlib.import_module(f"{RIGHT}.mistakes").together
     found: Hypotheses = {}
-    for one, other in permutations(kills, 2):
-        overlap = kills[one].mistake.plants.keys() & kills[other].mistake.plants.keys()
+    for one, other in permutations(every, 2):
+        overlap = every[one].mistake.plants.keys() & every[other].mistake.plants.keys()
         if (one in best or other in best) and (overlap or one < other):  # else their order does not matter
-            found[one, other] = together(kills[one].mistake, kills[other].mistake)
+            found[one, other] = together(every[one].mistake, every[other].mistake)
     return found
 
 
@@ -180,11 +180,13 @@ def explained_by(part: Result, result: Result) -> list[str]:
 # --- what is said of them --------------------------------------------------------------------------------------------
 
 
-def entries(result: Result, names: Hypothesis, candidate: Implementation, kills: Mapping[str, Kill]) -> list[Diagnosis]:
+def entries(
+    result: Result, names: Hypothesis, candidate: Implementation, every: Mapping[str, Known]
+) -> list[Diagnosis]:
     """What each of the mistakes does in the case, with the tensors in which it shows."""
     shows = {names: wrong_of(result)}
     if len(names) > 1:
-        alone = compared(result.case, {(name,): kills[name].mistake for name in names}, candidate)
+        alone = compared(result.case, {(name,): every[name].mistake for name in names}, candidate)
         shows = {name: explained_by(part, result) for name, part in alone.items()}
         taken = {tensor for tensors in shows.values() for tensor in tensors}
         rest = [tensor for tensor in wrong_of(result) if tensor not in taken]
@@ -192,9 +194,9 @@ def entries(result: Result, names: Hypothesis, candidate: Implementation, kills:
     found = []
     for name, tensors in zip(names, shows.values(), strict=True):
         if tensors:
-            mistake = kills[name].mistake
+            mistake = every[name].mistake
             sentence = f"{', '.join(tensors)}: equals {mistake.sentence}{place(result, tensors)}"
-            found.append(Diagnosis(name, kills[name].kind, tuple(tensors), sentence, mistake.wrong, mistake.right))
+            found.append(Diagnosis(name, every[name].kind, tuple(tensors), sentence, mistake.wrong, mistake.right))
     return found
 
 
@@ -274,13 +276,15 @@ def facts(result: Result, stage: Stage, tensor: str, expected: Any, got: Any) ->
             return [f"rows {listed(rows)} {what}" for what, rows in parts if len(rows)]
         expected, got = expected.dense(), got.dense()
     expected, got = np.asarray(expected, np.float64), np.asarray(got, np.float64)
-    if not np.isfinite(got).all():
-        return [f"{np.count_nonzero(~np.isfinite(got))} of {got.size} entries are not finite"]
     found = []
     allowed = tolerance(case, stage, result.steps) * case.eps
     largest = np.abs(expected).max(axis=-1, keepdims=True) if expected.ndim else np.abs(expected)
-    off = np.abs(got - expected) > allowed * largest
-    clear = off & (np.abs(expected) > 1e-3 * np.abs(expected).max())
+    off = ~np.isfinite(got)
+    if off.any():
+        found.append(f"{np.count_nonzero(off)} of {got.size} entries are not finite")
+    else:
+        off = np.abs(got - expected) > allowed * largest
+    clear = off & np.isfinite(got) & (np.abs(expected) > 1e-3 * np.abs(expected).max())
     ratios = got[clear] / expected[clear]
     if ratios.size > 1 and np.ptp(ratios) <= 1e3 * allowed * max(1.0, float(np.abs(ratios).max())):
         found.append(f"got is {np.median(ratios):.6g} times what is expected, in every entry that is off")
@@ -295,7 +299,8 @@ def facts(result: Result, stage: Stage, tensor: str, expected: Any, got: Any) ->
             "just the row of the padding": np.array([getattr(case.model, "padding_idx", None)]),
         }
         common = [words for words, kind in kinds.items() if np.array_equal(rows, kind)]
-        found.append(f"off in rows {listed(rows)} of {len(expected)}" + (f", {common[0]}" if common else ""))
+        what = "off" if np.isfinite(got).all() else "not finite"
+        found.append(f"{what} in rows {listed(rows)} of {len(expected)}" + (f", {common[0]}" if common else ""))
     return found
 
 

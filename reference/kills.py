@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import importlib
 import json
 import math
 import sys
@@ -11,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import threadpoolctl
 from rich import box
@@ -22,12 +21,11 @@ from rich.text import Text
 from reference import report
 from reference.cases import Case
 from reference.catalogue import catalogue, matching
-from reference.contract import BadInput, Implementation
+from reference.contract import BadInput
+from reference.diagnosis import diagnose, spread
+from reference.known import RIGHT, Known, Mistake, known, makeable
 from reference.report import AGREE, DISAGREE
 from reference.run import Result, hold, load
-
-RIGHT = "numpy_impl"
-"""The implementation in which the mistakes are made, and which they are held against."""
 
 DTYPES = ("float64", "float32")
 STEPS, PARAMETERS = 5, 5000
@@ -36,30 +34,30 @@ STEPS, PARAMETERS = 5, 5000
 WIDE = 160
 """From so many columns on, a terminal has room for a column for each model."""
 
-
-class Mistake(Implementation, Protocol):
-    """What is known of a mistake or a variant, an implementation like any other."""
-
-    name: str
-    sentence: str
-    wrong: str
-    right: str
-    sources: tuple[str, ...]
-    plants: Mapping[str, Any]
-
-    @property
-    def subject(self) -> str:
-        """The part of an implementation in which it is made."""
-        ...
+TOLD_BY = 12
+"""By so many of the cases that catch it, and all that do not, a diagnosis is to tell which mistake it is."""
 
 
 @dataclass
 class Kill:
-    """One mistake and how each case did in which it is made, by the case's id. kind: "mistake" or "variant"."""
+    """One mistake and how each case did in which it is made, by the case's id.
 
-    mistake: Mistake
-    kind: str
+    named: what a diagnosis takes it for in each of the cases that it is to tell it by; None where none was asked.
+    """
+
+    known: Known
     results: dict[str, Result] = field(default_factory=dict)
+    named: list[set[str]] | None = None
+
+    @property
+    def id(self) -> str:
+        """Its name."""
+        return self.known.mistake.name
+
+    @property
+    def mistake(self) -> Mistake:
+        """The implementation."""
+        return self.known.mistake
 
     @property
     def caught_by(self) -> dict[str, Result]:
@@ -72,13 +70,15 @@ class Kill:
         caught = {result.case.dtype for result in self.caught_by.values()}
         return [dtype for dtype in DTYPES if dtype not in caught]
 
+    @property
+    def named_rightly(self) -> int:
+        """In how many of the cases its own name is among those that it gets."""
+        return sum(self.mistake.name in names for names in self.named or ())
 
-def known() -> dict[str, Kill]:
-    """Every mistake and every variant, caught by nothing yet."""
-    mistakes = importlib.import_module(f"{RIGHT}.mistakes").MISTAKES
-    variants = importlib.import_module(f"{RIGHT}.variants").VARIANTS
-    found = {name: Kill(mistake, "mistake") for name, mistake in mistakes.items()}
-    return found | {name: Kill(variant, "variant") for name, variant in variants.items()}
+    @property
+    def named_wrongly(self) -> list[str]:
+        """The names that it gets in a case in which it does not get its own."""
+        return sorted({name for names in self.named or () if self.mistake.name not in names for name in names})
 
 
 def small(cases: Iterable[Case]) -> list[Case]:
@@ -90,18 +90,19 @@ def small(cases: Iterable[Case]) -> list[Case]:
     ]
 
 
-def makeable(case: Case, mistakes: Mapping[str, Mistake]) -> dict[str, Mistake]:
-    """Those of the mistakes that are in functions which the case calls."""
-    functions = {function for mistake in mistakes.values() for function in mistake.plants}
-    called = importlib.import_module(f"{RIGHT}.mistakes").calls(case, functions)
-    return {name: mistake for name, mistake in mistakes.items() if mistake.plants.keys() & called}
-
-
 def make(case: Case, mistakes: Mapping[str, Mistake]) -> dict[str, Result]:
     """Make in the case those mistakes that can be made there, and hold each against the right implementation."""
     made = makeable(case, mistakes)
     results = hold(case, {RIGHT: load(RIGHT)} | made, against=(RIGHT,)) if made else {}
     return {name: results[name] for name in made}
+
+
+def name(kill: Kill) -> None:
+    """Take the mistake for a candidate of which nothing is known, and enter what a diagnosis names it."""
+    results = [replace(result, diagnosis=[], observed=[]) for result in kill.results.values()]
+    caught = spread((result for result in results if result.verdict == "disagree"), TOLD_BY)
+    diagnose(kill.mistake, [*caught, *(result for result in results if result.verdict == "agree")])
+    kill.named = [{diagnosis.name for diagnosis in result.diagnosis} for result in caught]
 
 
 def where(result: Result) -> dict[str, Any]:
@@ -121,13 +122,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("pattern", nargs="?", metavar="PATTERN", help="mistakes whose name contains it, or matches it with * and ?")
     add("--json", metavar="FILE", type=Path, help="write the whole matrix there")
+    add("--diagnose", action="store_true", help="take each for a candidate, too, and show what it is named")
     add("--list", action="store_true", help="print the names with what each is, and stop")
     parser.set_defaults(run=show_kills)
 
 
 def show_kills(options: argparse.Namespace) -> int:
     """Make every known mistake in every small case, and show which cases catch it; exit 1 where one survives."""
-    every = known()
+    every = {name: Kill(found) for name, found in known().items()}
     chosen = {name: every[name] for name in matching(every, options.pattern)}
     if not chosen:
         raise BadInput(f"no mistake matches {options.pattern!r}; `twingrad mistakes --list` names all {len(every)}")
@@ -138,12 +140,16 @@ def show_kills(options: argparse.Namespace) -> int:
         report.check_writable(options.json)
     cases = small(catalogue())
     run(cases, chosen)
+    if options.diagnose:
+        with threadpoolctl.threadpool_limits(1):
+            for kill in report.tracked(list(chosen.values())):
+                name(kill)
     env = report.environment()
     if options.json:
         report.write_whole(options.json, as_json(chosen.values(), env))
     show(list(chosen.values()), cases, Console(width=None if sys.stdout.isatty() else WIDE))
     print(report.sentence(env))
-    return DISAGREE if any(kill.survives for kill in chosen.values()) else AGREE
+    return DISAGREE if any(kill.survives or kill.named_wrongly for kill in chosen.values()) else AGREE
 
 
 def run(cases: Sequence[Case], kills: Mapping[str, Kill]) -> None:
@@ -166,10 +172,31 @@ def show(kills: Sequence[Kill], cases: Sequence[Case], console: Console) -> None
             line = f" in {' and '.join(kill.survives)}: no case catches {kill.mistake.sentence}"
             console.print(Text.assemble((f"{kill.mistake.name} survives", "red"), line), soft_wrap=True)
     survivors = sum(bool(kill.survives) for kill in kills)
-    counts = Counter(kill.kind for kill in kills)
+    counts = Counter(kill.known.kind for kill in kills)
     made = " and ".join(f"{number} {kind}{'s' * (number > 1)}" for kind, number in counts.items())
     outcome = f"{survivors} survive" if survivors else "each is caught in float64 and in float32"
     console.print(Text(f"{made}, {len(cases)} cases: {outcome}"))
+    if any(kill.named is not None for kill in kills):
+        _show_names(kills, console)
+
+
+def _show_names(kills: Sequence[Kill], console: Console) -> None:
+    """What each is named where it is taken for a candidate: those that are not named, alone, in every case."""
+    alone = [kill for kill in kills if kill.named and all(names == {kill.mistake.name} for names in kill.named)]
+    wrong = sum(bool(kill.named_wrongly) for kill in kills)
+    outcome = f"{wrong} of them wrongly" if wrong else "none gets a name that is not its own"
+    few = f"in each of up to {TOLD_BY} cases"
+    console.print(Text(f"taken for candidates, {len(alone)} of {len(kills)} are named, and alone, {few}; {outcome}"))
+    for kill in kills:
+        named = kill.named or []
+        if kill in alone:
+            continue
+        others = sorted(set().union(*named) - {kill.mistake.name, *kill.named_wrongly})
+        parts = [f"is named in {kill.named_rightly} of {len(named)}"]
+        parts += [f"in some beside {', '.join(others)}"] if others else []
+        parts += [f"in others as {', '.join(kill.named_wrongly)}"] if kill.named_wrongly else []
+        style = "red" if kill.named_wrongly else ""
+        console.print(Text.assemble((f"  {kill.mistake.name}", style), f" {', '.join(parts)}"), soft_wrap=True)
 
 
 def _by_mistake(kills: Sequence[Kill], families: Sequence[str]) -> Table:
@@ -224,13 +251,14 @@ def as_json(kills: Iterable[Kill], env: dict[str, Any]) -> str:
     rows = [
         {
             "name": kill.mistake.name,
-            "kind": kill.kind,
+            "kind": kill.known.kind,
             "sentence": kill.mistake.sentence,
             "wrong": kill.mistake.wrong,
             "right": kill.mistake.right,
             "sources": list(kill.mistake.sources),
             "caught_by": {case: where(result) for case, result in kill.caught_by.items()},
             "cases": len(kill.results),
+            "named": kill.named if kill.named is None else [sorted(names) for names in kill.named],
         }
         for kill in kills
     ]

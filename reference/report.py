@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Protocol, TypeVar, get_args
 
 import threadpoolctl
 from rich import box
@@ -21,7 +21,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from reference.cases import Case
 from reference.compare import STAGES, TOLERANCE, Stage, kind_of
 from reference.contract import BadInput
 from reference.run import Result, Verdict
@@ -33,15 +32,27 @@ CASE_BY_CASE = 24
 """Up to so many results are shown one by one; of more, one row for each model and dtype."""
 
 
-def tracked(cases: Sequence[Case]) -> Iterator[Case]:
-    """The cases, with a bar on a terminal that says which one is at work."""
+class Work(Protocol):
+    """Something that takes its time."""
+
+    @property
+    def id(self) -> str:
+        """What it is called."""
+        ...
+
+
+Piece = TypeVar("Piece", bound=Work)
+
+
+def tracked(work: Sequence[Piece]) -> Iterator[Piece]:
+    """The cases, or whatever the work is on, with a bar on a terminal that says which one it is at."""
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("", total=len(cases))
-        for case in cases:
-            progress.update(task, description=case.id)
-            yield case
+        task = progress.add_task("", total=len(work))
+        for piece in work:
+            progress.update(task, description=piece.id)
+            yield piece
             progress.advance(task)
 
 

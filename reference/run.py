@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-import multiprocessing
-import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
@@ -14,7 +12,6 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 import numpy as np
-import threadpoolctl
 
 from reference import data, definition
 from reference.cases import Batch, Case
@@ -131,8 +128,8 @@ def load(name: str) -> Implementation:
             if not path.is_file():
                 raise BadInput(f"{what}: there is no such file")
             spec = importlib.util.spec_from_file_location(path.stem, path)
-            if not spec or not spec.loader:
-                raise BadInput(f"{what}: Python cannot load it")
+            assert spec  # there is one, with a loader, for every name that ends in .py
+            assert spec.loader
             module = importlib.util.module_from_spec(spec)
             sys.modules.setdefault(path.stem, module)  # dataclasses in it look themselves up there
             spec.loader.exec_module(module)
@@ -165,29 +162,6 @@ def judge(case: Case, implementations: Mapping[str, Implementation]) -> dict[str
     for result in found.values():
         result.against = against
     return {name: found[name] for name in implementations}
-
-
-def judge_twins(cases: Sequence[Case]) -> Iterator[dict[str, Result]]:
-    """Judge both twins in each case; of many cases in two processes, since most of the time goes into exact values."""
-    if len(cases) < MANY:
-        yield from map(_judge_twins, cases)
-        return
-    # spawned, as a process that is forked after a multi-threaded operation of torch hangs; ended at once by Ctrl-C
-    with multiprocessing.get_context("spawn").Pool(2, _begin) as pool:
-        yield from pool.imap(_judge_twins, cases)
-
-
-MANY = 100
-
-
-def _begin() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-def _judge_twins(case: Case) -> dict[str, Result]:
-    twins = {name: load(name) for name in TWINS}
-    with threadpoolctl.threadpool_limits(1):
-        return judge(case, twins)
 
 
 def hold(

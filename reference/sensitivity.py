@@ -22,7 +22,7 @@ from reference.cases import Case
 from reference.catalogue import catalogue, select
 from reference.compare import flat
 from reference.contract import RowGrad
-from reference.kills import RIGHT
+from reference.known import RIGHT
 from reference.report import AGREE, DISAGREE
 from reference.run import TRUTH, TWINS, Result, Runner, compare, follow, load, start
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from reference import cli, report
 from reference.catalogue import catalogue, select
 from reference.cli import main
 from reference.contract import BadInput
@@ -165,6 +166,17 @@ def test_table_names_every_case_and_cuts_nothing(verify: Command) -> None:
     assert {line[-1] for line in shown.values()} == {"agree"}
     assert {line[1] for line in shown.values()} == {"15"}
     assert "…" not in out
+
+
+@pytest.mark.long
+def test_many_cases_are_judged_in_two_processes_with_the_same_results(monkeypatch: pytest.MonkeyPatch) -> None:
+    cases = select(catalogue(), "linear-one-sgd")
+    here = list(cli.judge_twins(cases))
+    monkeypatch.setattr(cli, "MANY", len(cases))
+    apart = list(cli.judge_twins(cases))
+    assert [[result.case.id for result in held.values()] for held in here] == [[case.id] * 2 for case in cases]
+    as_json = [report.as_json([result for held in judged for result in held.values()], {}) for judged in (here, apart)]
+    assert as_json[0] == as_json[1]
 
 
 def test_output_that_knows_ascii_only(monkeypatch: pytest.MonkeyPatch) -> None:

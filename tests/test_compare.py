@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,20 @@ import torch
 
 import numpy_impl
 from reference import data, run
-from reference.cases import SGD, BagBatch, Case, Classifier, Drawn
+from reference.cases import SGD, BagBatch, Case, Classifier, Drawn, Linear
 from reference.catalogue import catalogue
-from reference.compare import Divergence, Scale, WholeScale, distance, error, moved
+from reference.compare import (
+    STAGES,
+    TOLERANCE,
+    Divergence,
+    Scale,
+    WholeScale,
+    distance,
+    error,
+    moved,
+    row_sizes,
+    tolerance,
+)
 from reference.contract import BadInput, RowGrad, Unsupported
 from reference.run import TWINS, Result, hold, load
 
@@ -26,6 +38,7 @@ PAIRS = "skipgram-pairs-sgd-dense-f64"
 ADAM = "classifier-primes-adam-dense-f64"
 TABLE = "embedding.weight"
 V, D = CASES[ROWS].model.shapes[TABLE]
+U = len(np.unique(next(data.batches(CASES[ROWS])).ids))
 
 Change = Callable[[Any], Any]
 
@@ -189,6 +202,14 @@ SAID = {
     "None for rows": (TABLE_ROWS, "NoneType"),
     "row of another id": ("a gradient in this row", "no gradient in this row"),
     "row missing": ("a gradient in this row", "no gradient in this row"),
+    "rows without a value": (
+        f"rows (U,) with values (U, {D}) for a table of shape {(V, D)}",
+        f"rows of shape {(U,)} with values of shape {(U - 1, D)} for a table of shape {(V, D)}",
+    ),
+    "rows of another table": (
+        f"rows (U,) with values (U, {D}) for a table of shape {(V, D)}",
+        f"rows of shape {(U,)} with values of shape {(U, D)} for a table of shape {(V + 1, D)}",
+    ),
     "row too many": ("no gradient in this row, it was not looked up", "a gradient in this row"),
     "rows by float": ("integer rows and float64 values", "float64 rows and float64 values"),
     "rows float32": ("integer rows and float64 values", "int64 rows and float32 values"),
@@ -206,7 +227,8 @@ def test_what_is_said_of_another_form(name: str) -> None:
 
 @pytest.mark.parametrize("row", [-1, V])
 def test_row_out_of_range_is_named(row: int) -> None:
-    found = judge(ROWS, Altered("grads", rows(lambda r, v: (np.r_[r[1:], row], v)))).first_divergence
+    changed = rows(lambda r, v: (np.r_[r[1:] if row < 0 else [0, *r[2:]], row], v))  # row 0 is among the others
+    found = judge(ROWS, Altered("grads", changed)).first_divergence
     assert (found.expected, found.got) == (f"rows from 0 to {V - 1}", f"a row {row}")
 
 
@@ -325,6 +347,7 @@ RIGHT = {
     "rows unsorted": (ROWS, "grads", rows(lambda r, v: (r[::-1], v[::-1]))),
     "rows twice": (ROWS, "grads", rows(lambda r, v: (np.r_[r, r], np.r_[v / 2, v / 2]))),
     "rows in int32": (ROWS, "grads", rows(lambda r, v: (r.astype(np.int32), v))),
+    "rows in uint32": (ROWS, "grads", rows(lambda r, v: (r.astype(np.uint32), v))),
     "torch gradients": (DENSE, "grads", lambda grads: {name: torch.tensor(g) for name, g in grads.items()}),
     "torch parameters": (
         DENSE,
@@ -386,6 +409,32 @@ def test_a_missing_kind_of_state_is_not_covered() -> None:
     assert (result.verdict, result.reason) == ("agree", "not covered: state exp_avg")
 
 
+def test_state_that_comes_as_rows_is_held_as_the_table_that_it_stands_for() -> None:
+    """And named where it has another form."""
+    case = "embedding-seldom-sgd-momentum-rows-f64"
+
+    def as_rows(change: Callable[[np.ndarray], np.ndarray]) -> Altered:
+        return Altered(
+            "state", one("momentum_buffer", one(TABLE, lambda table: (np.arange(len(table)), change(table))))
+        )
+
+    assert judge(case, as_rows(np.copy)).verdict == "agree"
+    assert judge(case, as_rows(lambda table: table * 2)).first_divergence.tensor == f"momentum_buffer.{TABLE}"
+    of_form = judge(case, as_rows(lambda table: table.astype("f"))).first_divergence
+    assert (of_form.tensor, of_form.expected) == (TABLE, "integer rows and float64 values")
+
+
+def test_each_stage_is_compared_where_another_has_no_form() -> None:
+    def both(case: Case, weights: dict) -> Altered:
+        trainer = Altered("loss", str).build(case, weights)
+        trainer.changes["grads"] = one("fc1.weight", entry(0.5))
+        return trainer
+
+    candidate = type("Both", (), {"build": staticmethod(both)})
+    found = {(d.stage, d.tensor) for d in judge(DENSE, candidate).divergences}
+    assert found == {("loss", "loss"), ("grads", "fc1.weight")}
+
+
 def test_no_step_is_no_agreement() -> None:
     held = hold(replace(CASES[DENSE], steps=0), IMPLEMENTATIONS)
     assert [(result.verdict, result.reason) for result in held.values()] == [("error", "nothing was compared")] * 2
@@ -412,6 +461,12 @@ def test_a_case_whose_gradient_is_zero_is_refused() -> None:
     """Of one class, every probability is 1."""
     with pytest.raises(BadInput, match=r"the gradient of \S+ is the same everywhere and so proves nothing"):
         hold(Case("zero", Classifier(5, 3, (4,), 1), SGD(), Drawn((4, 2))), IMPLEMENTATIONS)
+
+
+def test_a_case_whose_gradient_is_the_same_twice_is_refused() -> None:
+    twice = Altered("grads", one("linear.weight", lambda gradient: np.full_like(gradient, 0.25)))
+    with pytest.raises(BadInput, match=r"the gradient of linear.weight is the same everywhere"):
+        hold(Case("two", Linear(2, 1), SGD(), Drawn((3,))), {"numpy_impl": twice, "torch_impl": twice})
 
 
 @pytest.mark.parametrize("case", [DENSE, ROWS])
@@ -454,6 +509,15 @@ def test_a_case_is_held_against_exact_values_and_a_large_one_against_the_twins()
         assert {result.against for result in found.values()} == {against}
 
 
+def test_a_module_may_have_dataclasses_whose_types_are_words(tmp_path: Path) -> None:
+    """They look their module up by its name."""
+    source = (
+        "from __future__ import annotations\nfrom dataclasses import dataclass\n@dataclass\nclass Own:\n    x: int\n"
+    )
+    (tmp_path / "with_dataclasses.py").write_text(f"{source}build = Own\n")
+    assert load(str(tmp_path / "with_dataclasses.py")).build(3).x == 3
+
+
 # --- what it is made of ----------------------------------------------------------------------------------------------
 
 
@@ -473,6 +537,29 @@ def test_an_error_is_that_of_the_worst_entry_in_units_of_its_row() -> None:
     for value in (np.nan, np.inf, -np.inf):
         assert error(expected, np.array([[4.0, 9], [value, 8]]), largest, 0.5) == (np.inf, (1, 0))
         assert error(np.array([[4.0, 9], [value, 8]]), expected, largest, 0.5) == (np.inf, (1, 0))
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+def test_what_is_allowed_grows_as_the_root_of_the_step_and_has_a_line_for_each_kind(dtype: str) -> None:
+    sgd, adam = (replace(CASES[name], dtype=dtype) for name in (DENSE, ADAM))
+    allowed = TOLERANCE[dtype]
+    for stage in STAGES:
+        assert tolerance(sgd, stage, 1) == allowed[stage]
+        assert tolerance(adam, stage, 4) == 2 * allowed["normalized params" if stage == "params" else stage]
+
+
+def test_just_what_is_allowed_is_allowed() -> None:
+    allowed, eps = TOLERANCE["float64"]["loss"], CASES[DENSE].eps
+    for times, wrong in ((allowed, 0), (allowed + 1, 1)):
+        mine = run.Runner(Result(CASES[DENSE], "mine"), out={"loss": 1 + times * eps})
+        run.compare(mine, run.Runner(Result(CASES[DENSE], "truth"), out={"loss": 1.0}), CASES[DENSE], 1, both=False)
+        assert len(mine.result.divergences) == wrong
+
+
+def test_the_size_of_a_row_is_that_of_its_largest_entry() -> None:
+    assert row_sizes(np.array(-2.0)).tolist() == 2
+    assert row_sizes(np.array([1.0, -3])).tolist() == 3
+    assert row_sizes(np.array([[[1.0, -5], [2, 3]], [[0, 0], [-1, 0.5]]])).tolist() == [[5, 3], [0, 1]]
 
 
 def test_the_scale_of_a_row_is_the_largest_entry_that_it_has_had() -> None:

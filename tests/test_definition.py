@@ -60,7 +60,11 @@ def test_twice_as_many_digits_give_the_same(case: Case) -> None:
         assert value.tobytes() == trainers[1].params()[name].tobytes()
 
 
-@pytest.mark.parametrize("case", [case for case in FEW if case.dtype == "float64"], ids=lambda case: case.id)
+# the formula's own exp(x) overflows in complex128 where logits are in the thousands
+WITHIN = [case for case in FEW if case.dtype == "float64" and case.name != "overflow"]
+
+
+@pytest.mark.parametrize("case", WITHIN, ids=lambda case: case.id)
 def test_complex128_gives_the_same_up_to_its_rounding(case: Case) -> None:
     weights = data.weights(case)
     exact, batched = (definition.Trainer(case, weights, m) for m in (Exact(), Batched()))

@@ -223,6 +223,10 @@ def test_what_only_rounding_parts_from_the_right_one_gets_no_name() -> None:
         ),
         (NAMELESS["not finite"], "1 of 50 entries are not finite"),
         (
+            changed((OVERWRITES[0], OVERWRITES[0] + "; g['embedding.weight'][[1, 5, 9]] = np.nan")),
+            "not finite in rows 1, 5, 9 of 10, just those whose ids occur more than once",
+        ),
+        (
             changed((OVERWRITES[0], OVERWRITES[0] + "; g['embedding.weight'][[1, 5, 9]] *= 1.5")),
             "off in rows 1, 5, 9 of 10, just those whose ids occur more than once",
         ),

@@ -26,7 +26,7 @@ from reference.cases import CBOW, SGD, Case, Classifier, Dialogue, Drawn, Embedd
 from reference.catalogue import catalogue
 from reference.cli import main
 from reference.contract import Implementation
-from reference.run import TWINS, Result, hold, load
+from reference.run import TWINS, Diagnosis, Result, hold, load
 
 EVERY = MISTAKES | VARIANTS
 SHORT = {case.id: replace(case, steps=min(case.steps, 15)) for case in catalogue()}
@@ -71,6 +71,29 @@ def test_no_two_are_the_same() -> None:
     for name, found in seen("float64", True).items():
         alike.setdefault(repr(found), []).append(name)
     assert [names for names in alike.values() if len(names) > 1] == []
+
+
+UNNAMED = {
+    # what there is no digit of: all of it is NaN, infinite, or of another shape
+    "vocabulary-too-small",
+    "softmax-overflows",
+    "log-of-one-minus-sigmoid",
+    "empty-bag-nan",
+    "empty-bag-infinite",
+    "eps-forgotten",
+    "bias-correction-a-step-behind",
+}
+
+
+@pytest.mark.long
+def test_every_one_is_named_by_a_diagnosis() -> None:
+    """As if it were somebody's own implementation; and none by the name of another."""
+    every = {name: kills.Kill(known) for name, known in kills.known().items()}
+    kills.run(kills.small(catalogue()), every)
+    for kill in every.values():
+        kills.name(kill)
+    assert {name: kill.named_wrongly for name, kill in every.items() if kill.named_wrongly} == {}
+    assert {name for name, kill in every.items() if not kill.named_rightly} == UNNAMED
 
 
 FOUND_IN = [
@@ -415,6 +438,39 @@ def test_a_mistake_that_no_case_makes_survives(command: Callable) -> None:
     code, out, _ = command("nesterov-forgotten")
     assert code == 1
     assert "nesterov-forgotten survives in float64 and float32" in out
+
+
+def test_what_each_is_named(command: Callable, tmp_path: Path) -> None:
+    code, out, _ = command("bias-[ang]*", "--diagnose", "--json", tmp_path / "matrix.json")
+    assert code == 0
+    assert "taken for candidates, 3 of 3 are named, and alone, in each of up to 12 cases; none gets a name" in out
+    for row in json.loads((tmp_path / "matrix.json").read_text())["mistakes"]:
+        assert row["named"] == [[row["name"]]] * 2
+
+
+def test_what_gets_no_name_is_said(command: Callable) -> None:
+    code, out, _ = command("vocabulary-too-small", "--diagnose")
+    assert code == 0
+    assert "taken for candidates, 0 of 1 are named" in out
+    assert "  vocabulary-too-small is named in 0 of " in out
+
+
+def test_a_name_that_is_not_its_own_fails(command: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And one beside its own, which no case tells apart, does not."""
+
+    def named(*names: str) -> Callable:
+        found = [Diagnosis(name, "mistake", (), "", "", "") for name in names]
+        return lambda candidate, results: [result.diagnosis.extend(found) for result in results]
+
+    monkeypatch.setattr(kills, "diagnose", named("sign-turned"))
+    code, out, _ = command("bias-not-summed", "--diagnose")
+    assert code == 1
+    assert "0 of 1 are named, and alone, in each of up to 12 cases; 1 of them wrongly" in out
+    assert "  bias-not-summed is named in 0 of 2, in others as sign-turned" in out
+    monkeypatch.setattr(kills, "diagnose", named("sign-turned", "bias-not-summed"))
+    code, out, _ = command("bias-not-summed", "--diagnose")
+    assert code == 0
+    assert "  bias-not-summed is named in 2 of 2, in some beside sign-turned" in out
 
 
 def test_json(command: Callable, tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ def whole(stream: Stream, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def assert_same(fast: RowGrad, plain: RowGrad) -> None:
-    assert fast.rows.dtype == np.int64
+    assert fast.rows.dtype == plain.rows.dtype == np.int64
     np.testing.assert_array_equal(fast.rows, plain.rows)
     assert fast.shape == plain.shape
     assert fast.values.dtype == plain.values.dtype
@@ -121,6 +121,8 @@ def test_cross_entropy_of_a_few_rows_at_a_time(n: int, classes: int, block: int,
     np.testing.assert_allclose(loss, -log_p[np.arange(n), target].sum() / divisor, rtol=1e-13)
     np.testing.assert_allclose(backward(), (np.exp(log_p) - np.eye(classes)[target]) / divisor, atol=1e-14)
     np.testing.assert_array_equal(logits, before)
+    single, backward = plain_cross_entropy(logits.astype(np.float32), target, reduction)
+    assert (single.dtype, backward().dtype) == (np.float32, np.float32)
 
 
 @pytest.mark.parametrize("ids", [[5], [5] * 4000, [0, 2**31 - 1] * 2000, [*range(4000)]], ids=lambda ids: str(ids[:3]))
@@ -138,6 +140,18 @@ def test_the_widest_keys_fit() -> None:
     found, start, count, sources = rows._sort(ids, source, 2**31, 2**27)
     assert found.tolist() == [0, 2**31 - 1]
     assert (start.tolist(), count.tolist(), sources.tolist()) == ([0, 1], [1, 2], [2**27 - 1, 0, 2**27 - 1])
+
+
+def test_keys_that_fit_32_bits_by_one_bit_too_few() -> None:
+    """V of 2^16 + 1 with 2^16 positions: the last id has a bit of its own, the 33rd."""
+    found, *_, sources = rows._sort(np.array([2**16, 0, 1]), np.array([1, 2, 3]), 2**16 + 1, 2**16)
+    assert (found.tolist(), sources.tolist()) == ([0, 1, 2**16], [2, 3, 1])
+
+
+def test_a_bag_of_a_table_with_one_row() -> None:
+    pooled, backward = embedding_bag(np.array([[0, 0], [0, 0]]), np.array([[1.0, -2]]), True)
+    assert pooled.tolist() == [[1, -2], [1, -2]]
+    assert backward(np.array([[1.0, 2], [3, 4]])).values.tolist() == [[4, 6]]
 
 
 @pytest.mark.parametrize("bags", [60, 4000])

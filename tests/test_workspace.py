@@ -57,7 +57,12 @@ def test_memory_that_somebody_holds_is_not(hold) -> None:
     assert where in [address(workspace.empty(SHAPE, np.float32)) for _ in range(2)]
 
 
-@pytest.mark.parametrize("times", [2, 5, 0.3])
+def test_memory_of_up_to_twice_the_size_is() -> None:
+    first = address(workspace.empty((2 * SHAPE[0], SHAPE[1]), np.float32))
+    assert address(workspace.empty(SHAPE, np.float32)) == first
+
+
+@pytest.mark.parametrize("times", [2, 5, 0.4, 1 / 3])
 def test_memory_of_another_size_is_not(times: float) -> None:
     shape = (int(3 * SHAPE[0] * times), SHAPE[1])
     first = address(workspace.empty((3 * SHAPE[0], SHAPE[1]), np.float32))
