@@ -12,7 +12,20 @@ import torch
 
 import numpy_impl
 from reference import data, run
-from reference.cases import SGD, BagBatch, Case, Classifier, Drawn, Linear
+from reference.cases import (
+    SGD,
+    BagBatch,
+    Case,
+    Classifier,
+    Drawn,
+    Embedding,
+    Linear,
+    LookupBatch,
+    NegativeSampling,
+    PairBatch,
+    Recorded,
+    SkipGram,
+)
 from reference.catalogue import catalogue
 from reference.compare import (
     STAGES,
@@ -20,6 +33,7 @@ from reference.compare import (
     Divergence,
     Scale,
     WholeScale,
+    as_grads,
     distance,
     error,
     moved,
@@ -171,7 +185,8 @@ WRONG = {
     "state off": (ADAM, "state", one("exp_avg_sq", one("fc1.bias", lambda v: v * 1.001)), "exp_avg_sq.fc1.bias"),
     "state NaN": (ADAM, "state", one("exp_avg", one("fc1.weight", entry(np.nan))), "exp_avg.fc1.weight"),
     "state step off": (ADAM, "state", one("step", one("fc1.bias", lambda step: step + 1)), "step.fc1.bias"),
-    "state step of a vector": (ADAM, "state", one("step", one("fc1.bias", lambda step: np.tile(step, 2))), None),
+    "state step of a vector": (ADAM, "state", one("step", one("fc1.bias", lambda n: np.tile(n, 2))), "step.fc1.bias"),
+    "state step missing": (ADAM, "state", one("step", without("fc1.bias")), "state step"),
 }
 
 
@@ -214,6 +229,10 @@ SAID = {
     "rows by float": ("integer rows and float64 values", "float64 rows and float64 values"),
     "rows float32": ("integer rows and float64 values", "int64 rows and float32 values"),
     "parameters None": (f"a dict with {sorted(CASES[DENSE].model.shapes)}", "a NoneType"),
+    "state of an unknown kind": (
+        "a dict with the kinds ['step', 'exp_avg', 'exp_avg_sq']",
+        "a dict with ['exp_avg', 'exp_avg_sq', 'momentum', 'step']",
+    ),
     "state None": ("a dict with the kinds ['step', 'exp_avg', 'exp_avg_sq']", "a NoneType"),
 }
 
@@ -322,6 +341,13 @@ class OnlyDLPack:
         self.__dlpack__, self.__dlpack_device__ = array.__dlpack__, array.__dlpack_device__
 
 
+class Barred(OnlyDLPack):
+    """One that NumPy may not convert, as a tensor on another device."""
+
+    def __array__(self, *given: object) -> np.ndarray:
+        raise TypeError("not on this device")
+
+
 class Vandal(Altered):
     """Right, but it writes into whatever it was given or has returned."""
 
@@ -359,6 +385,7 @@ RIGHT = {
         "params",
         lambda params: {name: OnlyDLPack(param) for name, param in params.items()},
     ),
+    "parameters by DLPack alone": (DENSE, "params", lambda params: {name: Barred(p) for name, p in params.items()}),
     "torch state": (
         ADAM,
         "state",
@@ -376,6 +403,37 @@ def test_accepts(case: str, stage: str, change: Change) -> None:
     result = judge(case, Altered(stage, change))
     assert result.verdict == "agree", result.first_divergence
     assert (result.steps, result.reason) == (5, "")
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+def test_a_row_that_had_a_gradient_may_round_in_another_way(sparse: bool) -> None:
+    """Here it is too small to move it; what is off by a bit is within the tolerance, later too."""
+    model, up = Embedding(4, 2), np.array([[1.0, 2]])
+    batches = tuple(LookupBatch(np.array([row]), up) for row in (1, 2))
+    weights = {TABLE: np.arange(1.0, 9).reshape(4, 2)}
+    case = Case("tiny", model, SGD(lr=1e-30), Recorded(weights, batches), sparse=sparse, steps=2)
+    for row, verdict in ((1, "agree"), (3, "disagree")):
+        nudge = entry(np.nextafter(weights[TABLE][row, 0], 9), (row, 0))
+        assert judge(case, Altered("params", one(TABLE, nudge))).verdict == verdict
+
+
+def test_untouched_rows_of_each_table_are_looked_at() -> None:
+    """Of one whose rows are all looked up too, of which there are none."""
+    batch = PairBatch(np.array([0, 1, 2]), np.array([0, 0, 1]), np.array([[1], [1], [0]]))
+    weights = {name: np.arange(1.0, 7).reshape(3, 2) / 8 for name in ("center.weight", "context.weight")}
+    case = Case("words", SkipGram(3, 2, NegativeSampling(1)), SGD(lr=0.1), Recorded(weights, (batch,)), steps=1)
+
+    def nudge(table: np.ndarray) -> np.ndarray:
+        return entry(np.nextafter(table[2, 1], 9), (2, 1))(table)
+
+    for name in ("center.weight", "context.weight"):
+        held = hold(case, IMPLEMENTATIONS | {"mine": Altered("params", one(name, nudge))}, ("numpy_impl",))
+        assert held["mine"].verdict == ("agree" if name == "center.weight" else "disagree")
+    apart = replace(batch, centers=np.array([0, 1, 1]))
+    case = replace(case, data=Recorded(weights, (apart,)))
+    both = lambda params: {name: nudge(table) for name, table in params.items()}  # noqa: E731
+    held = hold(case, IMPLEMENTATIONS | {"mine": Altered("params", both)}, ("numpy_impl",))
+    assert [d.tensor for d in held["mine"].divergences] == ["center.weight", "context.weight"]
 
 
 def test_nobody_can_spoil_the_data_of_another() -> None:
@@ -441,9 +499,11 @@ def test_no_step_is_no_agreement() -> None:
 
 
 class Declines:
-    @staticmethod
-    def build(case: Case, weights: dict) -> Any:
-        raise Unsupported("not today")
+    reason = "not today"
+
+    @classmethod
+    def build(cls, case: Case, weights: dict) -> Any:
+        raise Unsupported(cls.reason)
 
 
 def test_no_twin_is_no_agreement() -> None:
@@ -455,6 +515,14 @@ def test_no_twin_is_no_agreement() -> None:
 def test_declining_is_no_agreement() -> None:
     result = hold(CASES[DENSE], IMPLEMENTATIONS | {"candidate": Declines})["candidate"]
     assert (result.verdict, result.reason, result.worst) == ("unsupported", "not today", {})
+    silent = type("Silent", (Declines,), {"reason": ""})
+    assert hold(CASES[DENSE], IMPLEMENTATIONS | {"mine": silent})["mine"].reason == "no reason given"
+
+
+def test_what_is_no_trainer_is_an_error() -> None:
+    number = type("Number", (), {"build": staticmethod(lambda case, weights: 3)})
+    result = hold(CASES[DENSE], IMPLEMENTATIONS | {"mine": number})["mine"]
+    assert (result.verdict, result.reason) == ("error", "build returned a int, which has no loss_and_grads(batch)")
 
 
 def test_a_case_whose_gradient_is_zero_is_refused() -> None:
@@ -464,9 +532,12 @@ def test_a_case_whose_gradient_is_zero_is_refused() -> None:
 
 
 def test_a_case_whose_gradient_is_the_same_twice_is_refused() -> None:
+    """In its first step already; of a candidate such a gradient is only wrong, be it a twin."""
     twice = Altered("grads", one("linear.weight", lambda gradient: np.full_like(gradient, 0.25)))
+    case = Case("two", Linear(2, 1), SGD(), Drawn((3,)), steps=1)
     with pytest.raises(BadInput, match=r"the gradient of linear.weight is the same everywhere"):
-        hold(Case("two", Linear(2, 1), SGD(), Drawn((3,))), {"numpy_impl": twice, "torch_impl": twice})
+        hold(case, {"numpy_impl": twice, "torch_impl": twice})
+    assert run.judge(case, {"numpy_impl": twice})["numpy_impl"].verdict == "disagree"
 
 
 @pytest.mark.parametrize("case", [DENSE, ROWS])
@@ -537,6 +608,14 @@ def test_an_error_is_that_of_the_worst_entry_in_units_of_its_row() -> None:
     for value in (np.nan, np.inf, -np.inf):
         assert error(expected, np.array([[4.0, 9], [value, 8]]), largest, 0.5) == (np.inf, (1, 0))
         assert error(np.array([[4.0, 9], [value, 8]]), expected, largest, 0.5) == (np.inf, (1, 0))
+
+
+def test_rows_are_brought_to_one_form_in_the_dtype_of_the_case() -> None:
+    case = replace(CASES[ROWS], model=Embedding(5, 1), dtype="float32")
+    given = (np.array([3, 1, 3]), np.array([[1], [2], [4]], np.float32))
+    (found,) = as_grads(case, {TABLE: given}, {}).values()
+    assert (found.rows.dtype, found.values.dtype, found.shape) == (np.int64, np.float32, (5, 1))
+    assert (found.rows.tolist(), found.values.tolist()) == ([1, 3], [[2], [5]])
 
 
 @pytest.mark.parametrize("dtype", TOLERANCE)

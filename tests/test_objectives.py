@@ -470,6 +470,19 @@ def test_the_learning_rate_falls_linearly(last: float, name: str) -> None:
     np.testing.assert_allclose(rates, [0.4 + (last - 0.4) * t / 8 for t in range(8)], rtol=1e-10)
 
 
+@twins
+def test_past_its_last_step_the_learning_rate_stays(name: str) -> None:
+    case = Case("x", Embedding(2, 1), SGD(lr=0.4), Drawn((1,), used=1), steps=2, lr_decay_to=0.1)
+    batch, weights, moved = next(data.batches(case)), data.weights(case), []
+    trainer = load(name).build(case, weights)
+    for _ in range(5):
+        before = float(np.asarray(trainer.params()["embedding.weight"])[0, 0])
+        trainer.loss_and_grads(batch)
+        trainer.step()
+        moved.append(before - float(np.asarray(trainer.params()["embedding.weight"])[0, 0]))
+    np.testing.assert_allclose(np.array(moved) / moved[0] * 0.4, [0.4, 0.25, 0.1, 0.1, 0.1], rtol=1e-10)
+
+
 @pytest.mark.parametrize("last", [-0.1, 0.5, float("nan")])
 def test_a_learning_rate_that_grows_is_refused(last: float) -> None:
     with pytest.raises(BadInput, match="lr_decay_to"):
