@@ -161,8 +161,8 @@ def max_norm_itself(right: Callable) -> Callable:
 
 @variant(
     "cross_entropy",
-    "the weighted loss that divides by the number of targets, not by their weights, as in Keras",
-    wrong="loss = (class_weight[target] * losses).sum() / N",
+    "the weighted loss that divides by the number of targets that count, not by their weights, as in Keras",
+    wrong="loss = (class_weight[target] * losses).sum() / (target != ignore_index).sum()",
     right="loss = (class_weight[target] * losses).sum() / class_weight[target].sum()",
     sources=("pytorch/pytorch#107680",),
 )

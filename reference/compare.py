@@ -56,7 +56,12 @@ class Divergence:
     def __str__(self) -> str:
         where = f"[{', '.join(map(str, self.index))}]" if self.index else ""
         values = f"expected {self.expected}, got {self.got}"
-        off = f" ({self.eps:.3g} eps off)" if np.isfinite(self.eps) else ""
+        if self.stage == "params" and np.isinf(self.eps) and not isinstance(self.got, str) and np.isfinite(self.got):
+            off = " (the row never had a gradient, and must stay bit for bit)"
+        elif self.expected == 0 and self.eps > 1 / _TINY**0.5:
+            off = " (where all of the row has always been 0)"
+        else:
+            off = f" ({self.eps:.3g} eps off)" if np.isfinite(self.eps) else ""
         return f"step {self.step}, {self.stage}, {self.tensor}{where}: {values}{off}"
 
 
@@ -284,9 +289,9 @@ def distance(
         return worst, index, float(expected[index]), float(got[index])
     if not np.array_equal(expected.rows, got.rows):
         row = int(np.setxor1d(expected.rows, got.rows)[0])
-        words = ("no gradient in this row, it was not looked up", "a gradient in this row")
+        words = ("no gradient in this row, it was not looked up", "a gradient in this row, be it zero")
         extra = row in got.rows
-        return np.inf, (row,), words[0] if extra else words[1], words[1] if extra else "no gradient in this row"
+        return np.inf, (row,), words[not extra], "a gradient in this row" if extra else "no gradient in this row"
     if not len(expected.rows):  # nothing but padding was looked up
         return 0.0, (), 0.0, 0.0
     worst, (at, column) = error(expected.values, got.values, largest, eps)

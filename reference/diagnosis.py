@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import permutations
 from typing import Any
@@ -19,8 +20,8 @@ import numpy as np
 
 from reference import data, definition
 from reference.cases import CBOW, Batch, Case, HierarchicalSoftmax, NegativeSampling, SharedNegatives, SkipGram
-from reference.compare import STAGES, Stage, WholeScale, flat, tolerance
-from reference.contract import Implementation, RowGrad
+from reference.compare import STAGES, Stage, WholeScale, flat, row_sizes, tolerance
+from reference.contract import Implementation, Params, RowGrad
 from reference.known import RIGHT, Known, known, makeable
 from reference.run import TRUTH, Diagnosis, Result, Runner, follow, hold, load, start
 
@@ -30,6 +31,9 @@ STEPS, PROBES, PASSED = 20, 6, 40
 FEW, PARTS = 4, 8
 """Of more mistakes than so many that no case tells apart, none is named. With so many that explain a part, every other
 one is tried."""
+
+SINGLE = 32 * float(np.finfo(np.float32).eps)
+"""What may be off by no more than this, of a row's largest entry, may have been rounded to float32 on its way."""
 
 LISTED = 8
 """So many rows or tensors are named."""
@@ -66,9 +70,12 @@ def diagnose(candidate: Implementation, results: Sequence[Result]) -> None:
             result.diagnosis = [diagnosis for names in found for diagnosis in entries(result, names, candidate, every)]
         if result.diagnosis and all(diagnosis.kind == "variant" for diagnosis in result.diagnosis):
             result.verdict = "variant"
-    for result in short:
-        if not result.diagnosis and not result.observed:
-            result.observed = observations(result, candidate)
+    nameless = [result for result in short if not result.diagnosis and not result.observed]
+    alone = tensors_alone([result for result in nameless if result in failed], candidate, every)
+    for result in nameless:
+        result.observed = observations(result, candidate)
+        for tensor in wrong_of(result):
+            result.observed += [f"{tensor}: {words}" for words in alone.get(tensor, ())]
 
 
 # --- which mistakes there are ----------------------------------------------------------------------------------------
@@ -173,8 +180,40 @@ def explained_by(part: Result, result: Result) -> list[str]:
     """Those of the tensors that are off in the result in which a mistake, held against the candidate, equals it."""
     if part.verdict not in ("agree", "disagree") or part.steps < result.steps:
         return []
-    off = {d.tensor for d in part.divergences} if part.steps == result.steps else set()
+    off = off_in(part, result.divergences[0].stage) if part.steps == result.steps else set()
     return [tensor for tensor in wrong_of(result) if tensor not in off]
+
+
+def off_in(result: Result, stage: Stage) -> set[str]:
+    """The tensors that are off in a stage of the step in which the result ended."""
+    return {d.tensor for d in result.divergences if d.stage == stage}
+
+
+def tensors_alone(
+    failed: Sequence[Result], candidate: Implementation, every: Mapping[str, Known]
+) -> dict[str, list[str]]:
+    """Of what has no name, the tensors that by themselves are what a known mistake makes of them, wherever it is made.
+
+    Returns by the tensor a sentence for each such mistake, of which there are few.
+    """
+    equal: dict[str, set[str]] = {}
+    other: dict[str, set[str]] = {}
+    for result in spread(failed):
+        singles: Hypotheses = {(name,): every[name].mistake for name in sorted(made(result.case))}
+        parts = {name: part for (name,), part in compared(result.case, singles, candidate).items()}
+        for tensor in wrong_of(result):
+            here = {name for name, part in parts.items() if tensor in explained_by(part, result)}
+            equal[tensor] = equal.get(tensor, here) & here
+        for name, part in parts.items():
+            for tensor in off_in(part, result.divergences[0].stage):
+                other.setdefault(tensor, set()).add(name)
+    left = {tensor: sorted(names - other.get(tensor, set())) for tensor, names in equal.items()}
+    words = "by itself it equals {} ({}), which does not explain all that is wrong"
+    return {
+        tensor: [words.format(every[name].mistake.sentence, name) for name in names]
+        for tensor, names in left.items()
+        if len(names) <= FEW
+    }
 
 
 # --- what is said of them --------------------------------------------------------------------------------------------
@@ -235,8 +274,9 @@ def occurrences(case: Case, batch: Any, table: str) -> np.ndarray:
 
 def observations(result: Result, candidate: Implementation) -> list[str]:
     """What can be seen of a disagreement that no known mistake explains, stage by stage of the step in which it is."""
-    truth, runner = outputs(result.case, candidate)
-    seen = []
+    truth, runner, before = outputs(result.case, candidate)
+    seen = [f"before step {result.steps}: right"] if result.steps > 1 else []
+    first = result.divergences[0].stage
     for stage in STAGES:
         if stage not in truth.out or stage not in runner.out:
             continue
@@ -248,26 +288,32 @@ def observations(result: Result, candidate: Implementation) -> list[str]:
             seen.append(f"step {result.steps}, {stage}: off in {', '.join(off)}; {rest}")
         elif got:
             seen.append(f"step {result.steps}, {stage}: {'off in ' + ', '.join(off) if off else 'right'}")
-        if stage == result.divergences[0].stage:
-            seen += [
-                f"{name}: {fact}" for name in off for fact in facts(result, stage, name, expected[name], got[name])
-            ]
+        if stage == first or (stage == "grads" and first == "loss"):
+            for name in off:
+                was = before[name] if stage == "params" else None
+                seen += [f"{name}: {fact}" for fact in facts(result, stage, name, expected[name], got[name], was)]
     return seen
 
 
-def outputs(case: Case, candidate: Implementation) -> tuple[Runner, Runner]:
-    """The truth, or the NumPy twin, and the candidate, after the step in which they part."""
+def outputs(case: Case, candidate: Implementation) -> tuple[Runner, Runner, Params]:
+    """The truth, or the NumPy twin, and the candidate, after the step in which they part; the parameters before it."""
     exact = definition.arithmetic_for(case) is not None
     name = TRUTH if exact else RIGHT
     weights = data.weights(case)
     runners = [start(case, name, definition if exact else load(RIGHT), weights), start(case, OTHER, candidate, weights)]
+    before, after = weights, weights
     for _ in follow(case, runners, weights, (name,)):
-        pass
-    return runners[0], runners[1]
+        before, after = after, runners[0].out.get("params", after)
+    return runners[0], runners[1], before
 
 
-def facts(result: Result, stage: Stage, tensor: str, expected: Any, got: Any) -> list[str]:
-    """Of one tensor: a constant ratio, and which rows are off if these have something in common."""
+def facts(
+    result: Result, stage: Stage, tensor: str, expected: Any, got: Any, before: np.ndarray | None = None
+) -> list[str]:
+    """Of one tensor: a constant ratio, float32's digits, and which rows are off if these have something in common.
+
+    before: what the parameter was before the step; then the ratio is that of the update.
+    """
     case = result.case
     if isinstance(expected, RowGrad):
         missing, extra = np.setdiff1d(expected.rows, got.rows), np.setdiff1d(got.rows, expected.rows)
@@ -275,19 +321,19 @@ def facts(result: Result, stage: Stage, tensor: str, expected: Any, got: Any) ->
             parts = [("lack a gradient", missing), ("have one and were not looked up", extra)]
             return [f"rows {listed(rows)} {what}" for what, rows in parts if len(rows)]
         expected, got = expected.dense(), got.dense()
-    expected, got = np.asarray(expected, np.float64), np.asarray(got, np.float64)
-    found = []
-    allowed = tolerance(case, stage, result.steps) * case.eps
-    largest = np.abs(expected).max(axis=-1, keepdims=True) if expected.ndim else np.abs(expected)
+    expected, got = (np.atleast_1d(np.asarray(side, np.float64)) for side in (expected, got))
+    allowed = tolerance(case, stage, result.steps) * case.eps * row_sizes(expected)[..., None]
     off = ~np.isfinite(got)
     if off.any():
-        found.append(f"{np.count_nonzero(off)} of {got.size} entries are not finite")
+        found = [f"{np.count_nonzero(off)} of {got.size} entries are not finite"]
     else:
-        off = np.abs(got - expected) > allowed * largest
-    clear = off & np.isfinite(got) & (np.abs(expected) > 1e-3 * np.abs(expected).max())
-    ratios = got[clear] / expected[clear]
-    if ratios.size > 1 and np.ptp(ratios) <= 1e3 * allowed * max(1.0, float(np.abs(ratios).max())):
-        found.append(f"got is {np.median(ratios):.6g} times what is expected, in every entry that is off")
+        off = np.abs(got - expected) > allowed
+        was = np.zeros_like(expected) if before is None else before
+        same = ratio((expected - was)[off], (got - was)[off], np.broadcast_to(allowed, off.shape)[off])
+        what = "got is" if before is None else "the update is"
+        found = [f"{what} {same} times what is expected, in every entry that is off"] if same else []
+        if case.dtype == "float64" and (np.abs(got - expected) <= SINGLE * row_sizes(expected)[..., None]).all():
+            found.append("right to within the digits of float32, in which some of it may have been computed")
     if tensor in case.model.tables and expected.ndim == 2:
         rows, ids = np.flatnonzero(off.any(axis=1)), occurrences(case, batch_of(result), tensor)
         read, times = np.unique(ids, return_counts=True)
@@ -302,6 +348,20 @@ def facts(result: Result, stage: Stage, tensor: str, expected: Any, got: Any) ->
         what = "off" if np.isfinite(got).all() else "not finite"
         found.append(f"{what} in rows {listed(rows)} of {len(expected)}" + (f", {common[0]}" if common else ""))
     return found
+
+
+def ratio(expected: np.ndarray, got: np.ndarray, allowed: np.ndarray) -> str:
+    """How many times the expected values (N,) the others are, if that is the same number to within what is allowed."""
+    largest = np.abs(expected).argmax() if expected.size else 0
+    if not expected.size or not expected[largest]:
+        return ""
+    times = got[largest] / expected[largest]
+    rest = np.abs(got - times * expected)
+    same = (rest <= allowed * max(1.0, abs(times))).all()
+    # or it is a matter of rounding
+    clear = np.median(np.abs(got - expected)) > 8 * np.median(rest)
+    digits = -math.log10(max(allowed[largest] / abs(got[largest] or 1), 1e-6))
+    return f"{times:.{max(2, int(digits))}g}" if same and clear and abs(times - 1) > 1e-3 else ""
 
 
 def listed(rows: np.ndarray) -> str:

@@ -156,10 +156,16 @@ def _show_diagnoses(results: Sequence[Result], console: Console) -> None:
             console.print(Text(f"  {line}"), soft_wrap=True)
     unexplained = [result for result in wrong if result.observed]
     if unexplained:
-        first = min(unexplained, key=lambda result: len(result.observed))
+        # the one of which something can be said of a tensor that is true of many
+        lines = [line for result in unexplained for line in result.observed]
+        common = Counter(line for line in lines if not line.startswith(("step ", "before step ")))
+        first = max(unexplained, key=lambda result: max((common[line] for line in result.observed), default=0))
         console.print(Text(f"\nno known mistake explains {len(unexplained)} of {len(wrong)}; in {first.case.id}:"))
         for line in first.observed:
             console.print(Text(f"  {line}"), soft_wrap=True)
+    long = sum(not result.diagnosis and not result.observed for result in wrong)
+    if long:
+        console.print(Text(f"\n{long} of {len(wrong)} take too many steps to be searched for mistakes"))
     if wrong:
         console.print()
 

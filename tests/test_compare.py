@@ -215,8 +215,8 @@ SAID = {
     "rows for a dense table": (f"a dense array of shape {(V, D)}", "rows"),
     "dense for rows": (TABLE_ROWS, "a dense ndarray"),
     "None for rows": (TABLE_ROWS, "NoneType"),
-    "row of another id": ("a gradient in this row", "no gradient in this row"),
-    "row missing": ("a gradient in this row", "no gradient in this row"),
+    "row of another id": ("a gradient in this row, be it zero", "no gradient in this row"),
+    "row missing": ("a gradient in this row, be it zero", "no gradient in this row"),
     "rows without a value": (
         f"rows (U,) with values (U, {D}) for a table of shape {(V, D)}",
         f"rows of shape {(U,)} with values of shape {(U - 1, D)} for a table of shape {(V, D)}",
@@ -555,6 +555,11 @@ def test_a_case_whose_gradient_is_constant_is_refused(case: str) -> None:
 def test_what_is_said_of_a_divergence() -> None:
     found = Divergence(3, "grads", TABLE, (1, 2), 0.5, 0.25, 1234.5)
     assert str(found) == "step 3, grads, embedding.weight[1, 2]: expected 0.5, got 0.25 (1.23e+03 eps off)"
+    untouched = Divergence(1, "params", TABLE, (1, 2), 0.5, 0.25, np.inf)
+    assert str(untouched).endswith("got 0.25 (the row never had a gradient, and must stay bit for bit)")
+    zero = Divergence(1, "grads", TABLE, (1, 2), 0.0, 0.25, 1e307)
+    assert str(zero).endswith("expected 0.0, got 0.25 (where all of the row has always been 0)")
+    assert str(Divergence(1, "params", "b", (1,), 0.5, np.nan, np.inf)).endswith("expected 0.5, got nan")
     of_form = Divergence(1, "loss", "loss", None, "one number", "object of shape ()", np.inf)
     assert str(of_form) == "step 1, loss, loss: expected one number, got object of shape ()"
 

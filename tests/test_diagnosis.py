@@ -11,12 +11,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from rich.console import Console
 from test_readme import MINE
 
 import numpy_impl
 from numpy_impl.mistakes import MISTAKES, together
 from numpy_impl.variants import VARIANTS
-from reference import kills
+from reference import kills, report
 from reference.cases import Case
 from reference.catalogue import catalogue
 from reference.cli import main
@@ -242,6 +243,83 @@ def test_what_can_be_seen_is_said(wrong: Implementation, says: str) -> None:
     assert says in " | ".join(result.observed)
 
 
+def observed(wrong: Implementation, case: str) -> list[str]:
+    (result,) = diagnosed(wrong, [case])
+    assert not result.diagnosis
+    return result.observed
+
+
+def test_a_ratio_is_said_only_where_it_is_that_of_every_entry() -> None:
+    """To within the tolerance, which in float32 is wide where little is off."""
+    noise = lambda tensor: tensor * (1 + 2e-3 * np.cos(np.arange(tensor.size))).reshape(tensor.shape)  # noqa: E731
+    for change, said in ((lambda tensor: tensor * 0.97, True), (noise, False)):
+        wrong = Altered(lambda tensor: change(tensor).astype(tensor.dtype))  # noqa: B023
+        lines = observed(wrong, "skipgram-pairs-sgd-dense-f32")
+        assert any("0.97 times what is expected" in line for line in lines) == said
+        assert any("times" in line for line in lines) == said
+
+
+def test_of_parameters_the_ratio_is_that_of_the_update() -> None:
+    lines = observed(changed(("value - self.lr * self.g", "value - 0.75 * self.lr * self.g")), CLASSIFIERS[0])
+    for tensor in CASES[CLASSIFIERS[0]].model.shapes:
+        assert f"{tensor}: the update is 0.75 times what is expected, in every entry that is off" in lines
+
+
+def test_what_is_computed_in_float32_is_said() -> None:
+    lines = observed(Altered(lambda tensor: tensor.astype("f").astype("d")), CLASSIFIERS[0])
+    assert [line.split(":")[0] for line in lines if "digits of float32" in line] == [
+        *CASES[CLASSIFIERS[0]].model.shapes
+    ]
+
+
+def test_where_the_loss_is_off_the_gradients_are_looked_at_too() -> None:
+    mean = ("labels]).mean(), g", "labels]).sum(), {name: n * grad for name, grad in g.items()}")
+    lines = observed(changed(mean), CLASSIFIERS[0])
+    for tensor in ("loss", *CASES[CLASSIFIERS[0]].model.shapes):
+        assert f"{tensor}: got is 4 times what is expected, in every entry that is off" in lines
+
+
+def test_what_was_right_before_is_said() -> None:
+    def stale(case: Case, weights: dict) -> Any:
+        trainer = numpy_impl.build(case, weights)
+        right, first = trainer.loss_and_grads, []
+
+        def loss_and_grads(batch: Any) -> tuple:
+            loss, grads = right(batch)
+            first.append(grads["fc1.weight"].copy())
+            return loss, grads | {"fc1.weight": first[0]}
+
+        trainer.loss_and_grads = loss_and_grads
+        return trainer
+
+    candidate = ModuleType("mine")
+    candidate.build = stale
+    assert observed(candidate, CLASSIFIERS[0])[:3] == [
+        "before step 2: right",
+        "step 2, loss: right",
+        "step 2, grads: off in fc1.weight; right in embedding.weight, fc1.bias, fc2.weight, fc2.bias",
+    ]
+
+
+def test_a_tensor_that_is_a_known_mistake_by_itself_is_said_beside_one_that_is_not() -> None:
+    """It is no name: that is for what explains everything."""
+    strange = ('g |= {"fc1.weight": d.T @ pooled', 'g |= {"fc1.weight": 0.9 * d.T @ pooled')
+    results = diagnosed(changed(OVERWRITES, strange), CLASSIFIERS)
+    assert not names(results)
+    sentence = MISTAKES["duplicates-overwritten"].sentence
+    words = f"by itself it equals {sentence} (duplicates-overwritten), which does not explain all that is wrong"
+    assert [line for line in results[0].observed if "by itself" in line] == [f"embedding.weight: {words}"]
+
+
+def test_what_is_another_thing_elsewhere_is_no_known_mistake_by_itself() -> None:
+    """Overwritten in bags of three, and summed, by half, in bags of one."""
+    line = 'g["embedding.weight"][ids] = d[:, None] if length == 3 else 0; np.add.at(g["embedding.weight"], ids, {})'
+    wrong = line.format("d[:, None] * (0 if length == 3 else 0.5)")
+    results = diagnosed(changed((OVERWRITES[0], wrong)), [CLASSIFIERS[0], "classifier-one-sgd-dense-f64"])
+    assert {result.verdict for result in results} == {"disagree"}
+    assert not any("by itself" in line for result in results for line in result.observed)
+
+
 def test_rows_that_lack_a_gradient_are_said() -> None:
     def without_the_first(case: Case, weights: dict) -> Any:
         trainer = Altered(np.copy).build(case, weights)
@@ -268,6 +346,19 @@ def test_the_command_names_it_on_the_terminal_and_in_json(tmp_path: Path, capsys
     (found,) = first["diagnosis"]
     assert (found["name"], found["tensors"]) == ("duplicates-overwritten", ["embedding.weight"])
     assert found["sentence"].startswith("embedding.weight: equals the gradient that overwrites")
+
+
+def test_the_case_that_is_shown_is_one_of_which_much_can_be_said(capsys: pytest.CaptureFixture[str]) -> None:
+    """And what is too long to be searched is said to be so."""
+    first, second, third = (CASES[name] for name in (SEVERAL[1], CLASSIFIERS[0], CLASSIFIERS[1]))
+    results = [Result(case, "mine", verdict="disagree") for case in (first, second, third, first)]
+    results[0].observed = ["step 1, loss: right", "w: off in rows 1"]
+    results[1].observed = ["step 1, loss: right", "w: off in rows 2", "w: got is 2 times what is expected"]
+    results[2].observed = ["step 1, loss: right", "w: got is 2 times what is expected"]
+    report.show(results, Console(width=200))
+    out = capsys.readouterr().out
+    assert f"no known mistake explains 3 of 4; in {second.id}:" in out
+    assert "1 of 4 take too many steps to be searched for mistakes" in out
 
 
 def test_a_variant_has_a_verdict_of_its_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
