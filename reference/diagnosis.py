@@ -172,15 +172,19 @@ def pairs_for(failed: Sequence[Result], candidate: Implementation, every: Mappin
 
 def wrong_of(result: Result) -> list[str]:
     """The tensors that are off in the first stage that is, in the first step that is."""
-    first = result.first_divergence
-    return [d.tensor for d in result.divergences if d.stage == first.stage] if first else []
+    return [d.tensor for d in result.divergences if d.stage == first_stage(result)]
+
+
+def first_stage(result: Result) -> Stage:
+    """The first stage that is off, of a result that disagrees."""
+    return min((d.stage for d in result.divergences), key=STAGES.index)
 
 
 def explained_by(part: Result, result: Result) -> list[str]:
     """Those of the tensors that are off in the result in which a mistake, held against the candidate, equals it."""
     if part.verdict not in ("agree", "disagree") or part.steps < result.steps:
         return []
-    off = off_in(part, result.divergences[0].stage) if part.steps == result.steps else set()
+    off = off_in(part, first_stage(result)) if part.steps == result.steps else set()
     return [tensor for tensor in wrong_of(result) if tensor not in off]
 
 
@@ -205,7 +209,7 @@ def tensors_alone(
             here = {name for name, part in parts.items() if tensor in explained_by(part, result)}
             equal[tensor] = equal.get(tensor, here) & here
         for name, part in parts.items():
-            for tensor in off_in(part, result.divergences[0].stage):
+            for tensor in off_in(part, first_stage(result)):
                 other.setdefault(tensor, set()).add(name)
     left = {tensor: sorted(names - other.get(tensor, set())) for tensor, names in equal.items()}
     words = "by itself it equals {} ({}), which does not explain all that is wrong"
@@ -276,7 +280,7 @@ def observations(result: Result, candidate: Implementation) -> list[str]:
     """What can be seen of a disagreement that no known mistake explains, stage by stage of the step in which it is."""
     truth, runner, before = outputs(result.case, candidate)
     seen = [f"before step {result.steps}: right"] if result.steps > 1 else []
-    first = result.divergences[0].stage
+    first = first_stage(result)
     for stage in STAGES:
         if stage not in truth.out or stage not in runner.out:
             continue

@@ -311,6 +311,13 @@ def test_a_tensor_that_is_a_known_mistake_by_itself_is_said_beside_one_that_is_n
     assert [line for line in results[0].observed if "by itself" in line] == [f"embedding.weight: {words}"]
 
 
+def test_a_form_that_is_wrong_later_does_not_hide_what_is_wrong_first() -> None:
+    single = ("        return self.p\n", "        return {name: value.astype('f') for name, value in self.p.items()}\n")
+    lines = observed(changed(OVERWRITES, single), CLASSIFIERS[0])
+    assert "step 1, grads: off in embedding.weight; right in fc1.weight, fc1.bias, fc2.weight, fc2.bias" in lines
+    assert "embedding.weight: off in rows 1, 5, 9 of 10, just those whose ids occur more than once" in lines
+
+
 def test_what_is_another_thing_elsewhere_is_no_known_mistake_by_itself() -> None:
     """Overwritten in bags of three, and summed, by half, in bags of one."""
     line = 'g["embedding.weight"][ids] = d[:, None] if length == 3 else 0; np.add.at(g["embedding.weight"], ids, {})'
