@@ -12,7 +12,7 @@ from __future__ import annotations
 import functools
 import importlib
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import permutations
 from typing import Any
 
@@ -59,8 +59,9 @@ def diagnose(candidate: Implementation, results: Sequence[Result]) -> None:
     singles: Hypotheses = {(name,): one.mistake for name, one in every.items()}
     explained = sifted(singles, candidate, failed, passed)
     rest = [result for result in failed if not any(result in results for results in explained.values())]
+    each = one_by_one(candidate, every)
     if rest:
-        explained |= sifted(pairs_for(rest, candidate, every), candidate, failed, passed)
+        explained |= sifted(pairs_for(rest, each, every), candidate, failed, passed)
     for result in failed:
         found = [hypothesis for hypothesis, cases in explained.items() if result in cases]
         if len(found) > FEW:
@@ -71,7 +72,7 @@ def diagnose(candidate: Implementation, results: Sequence[Result]) -> None:
         if result.diagnosis and all(diagnosis.kind == "variant" for diagnosis in result.diagnosis):
             result.verdict = "variant"
     nameless = [result for result in short if not result.diagnosis and not result.observed]
-    alone = tensors_alone([result for result in nameless if result in failed], candidate, every)
+    alone = tensors_alone([result for result in nameless if result in failed], each, every)
     for result in nameless:
         result.observed = observations(result, candidate)
         for tensor in wrong_of(result):
@@ -153,12 +154,25 @@ def sifted(
     return {names: explains[names] for names in left if explains[names]}
 
 
-def pairs_for(failed: Sequence[Result], candidate: Implementation, every: Mapping[str, Known]) -> Hypotheses:
+OneByOne = Callable[[Case], dict[str, Result]]
+
+
+def one_by_one(candidate: Implementation, every: Mapping[str, Known]) -> OneByOne:
+    """A function that holds each mistake that is made in a case against the candidate, and does so once."""
+
+    @functools.cache
+    def held(case: Case) -> dict[str, Result]:
+        singles: Hypotheses = {(name,): every[name].mistake for name in sorted(made(case))}
+        return {name: result for (name,), result in compared(case, singles, candidate).items()}
+
+    return held
+
+
+def pairs_for(failed: Sequence[Result], each: OneByOne, every: Mapping[str, Known]) -> Hypotheses:
     """Every two mistakes of which one alone explains a tensor of a case that the candidate fails, but not all of it."""
-    singles: Hypotheses = {(name,): one.mistake for name, one in every.items()}
     parts: dict[str, int] = {}
     for result in spread(failed, 2):
-        for (name,), part in compared(result.case, singles, candidate).items():
+        for name, part in each(result.case).items():
             parts[name] = parts.get(name, 0) + len(explained_by(part, result))
     best = sorted((name for name, number in parts.items() if number), key=lambda name: -parts[name])[:PARTS]
     together = importlib.import_module(f"{RIGHT}.mistakes").together
@@ -193,9 +207,7 @@ def off_in(result: Result, stage: Stage) -> set[str]:
     return {d.tensor for d in result.divergences if d.stage == stage}
 
 
-def tensors_alone(
-    failed: Sequence[Result], candidate: Implementation, every: Mapping[str, Known]
-) -> dict[str, list[str]]:
+def tensors_alone(failed: Sequence[Result], each: OneByOne, every: Mapping[str, Known]) -> dict[str, list[str]]:
     """Of what has no name, the tensors that by themselves are what a known mistake makes of them, wherever it is made.
 
     Returns by the tensor a sentence for each such mistake, of which there are few.
@@ -203,8 +215,7 @@ def tensors_alone(
     equal: dict[str, set[str]] = {}
     other: dict[str, set[str]] = {}
     for result in spread(failed):
-        singles: Hypotheses = {(name,): every[name].mistake for name in sorted(made(result.case))}
-        parts = {name: part for (name,), part in compared(result.case, singles, candidate).items()}
+        parts = each(result.case)
         for tensor in wrong_of(result):
             here = {name for name, part in parts.items() if tensor in explained_by(part, result)}
             equal[tensor] = equal.get(tensor, here) & here
