@@ -139,12 +139,11 @@ def show_kills(options: argparse.Namespace) -> int:
     if options.json:
         report.check_writable(options.json)
     cases = small(catalogue())
-    run(cases, chosen)
-    if options.diagnose:
-        with threadpoolctl.threadpool_limits(1):
-            for kill in report.tracked(list(chosen.values())):
-                name(kill)
-    env = report.environment()
+    with threadpoolctl.threadpool_limits(1):
+        run(cases, chosen)
+        for kill in report.tracked(list(chosen.values())) if options.diagnose else ():
+            name(kill)
+        env = report.environment()
     if options.json:
         report.write_whole(options.json, as_json(chosen.values(), env))
     show(list(chosen.values()), cases, Console(width=None if sys.stdout.isatty() else WIDE))
@@ -155,10 +154,9 @@ def show_kills(options: argparse.Namespace) -> int:
 def run(cases: Sequence[Case], kills: Mapping[str, Kill]) -> None:
     """Make every mistake in every case, and enter the results."""
     mistakes = {name: kill.mistake for name, kill in kills.items()}
-    with threadpoolctl.threadpool_limits(1):
-        for case in report.tracked(cases):
-            for name, result in make(case, mistakes).items():
-                kills[name].results[case.id] = result
+    for case in report.tracked(cases):
+        for name, result in make(case, mistakes).items():
+            kills[name].results[case.id] = result
 
 
 def show(kills: Sequence[Kill], cases: Sequence[Case], console: Console) -> None:
