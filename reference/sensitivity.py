@@ -65,6 +65,8 @@ def show(options: argparse.Namespace) -> int:
         report.check_writable(options.json)
     seed = random.randrange(2**31) if options.seed is None else options.seed
     draw = random.Random(seed)
+    for twin in TWINS:
+        load(twin)  # before the limit, which reaches only what is loaded
     with threadpoolctl.threadpool_limits(1):
         plants = [plant for case in report.tracked(cases) for plant in planted(case, draw)]
         env = report.environment()

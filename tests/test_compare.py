@@ -1,6 +1,7 @@
 """The comparison itself: what it must refuse, what it must accept, and that it never agrees about nothing."""
 
 import itertools
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -585,8 +586,9 @@ def test_a_case_is_held_against_exact_values_and_a_large_one_against_the_twins()
         assert {result.against for result in found.values()} == {against}
 
 
-def test_a_module_may_have_dataclasses_whose_types_are_words(tmp_path: Path) -> None:
+def test_a_module_may_have_dataclasses_whose_types_are_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """They look their module up by its name."""
+    monkeypatch.delitem(sys.modules, "with_dataclasses", raising=False)  # of an earlier run in the same process
     source = (
         "from __future__ import annotations\nfrom dataclasses import dataclass\n@dataclass\nclass Own:\n    x: int\n"
     )
