@@ -558,8 +558,12 @@ def test_what_is_said_of_a_divergence() -> None:
     assert str(found) == "step 3, grads, embedding.weight[1, 2]: expected 0.5, got 0.25 (1.23e+03 eps off)"
     untouched = Divergence(1, "params", TABLE, (1, 2), 0.5, 0.25, np.inf)
     assert str(untouched).endswith("got 0.25 (the row never had a gradient, and must stay bit for bit)")
-    zero = Divergence(1, "grads", TABLE, (1, 2), 0.0, 0.25, 1e307)
-    assert str(zero).endswith("expected 0.0, got 0.25 (where all of the row has always been 0)")
+    bound = 1 / np.finfo(float).tiny ** 0.5
+    for eps, said in ((1e307, "where all of the row has always been 0"), (12.0, "12 eps off")):
+        zero = Divergence(1, "grads", TABLE, (1, 2), 0.0, 0.25, eps)
+        assert str(zero).endswith(f"expected 0.0, got 0.25 ({said})")
+    assert str(replace(zero, eps=1.5 * bound)).endswith("(where all of the row has always been 0)")
+    assert str(replace(zero, eps=bound)).endswith(" eps off)")
     assert str(Divergence(1, "params", "b", (1,), 0.5, np.nan, np.inf)).endswith("expected 0.5, got nan")
     of_form = Divergence(1, "loss", "loss", None, "one number", "object of shape ()", np.inf)
     assert str(of_form) == "step 1, loss, loss: expected one number, got object of shape ()"
