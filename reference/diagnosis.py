@@ -198,8 +198,10 @@ def explained_by(part: Result, result: Result) -> list[str]:
     """Those of the tensors that are off in the result in which a mistake, held against the candidate, equals it."""
     if part.verdict not in ("agree", "disagree") or part.steps < result.steps:
         return []
-    off = off_in(part, first_stage(result)) if part.steps == result.steps else set()
-    return [tensor for tensor in wrong_of(result) if tensor not in off]
+    stage = first_stage(result)
+    off = off_in(part, stage) if part.steps == result.steps else set()
+    # of what has another form than the contract's, nothing is compared
+    return [tensor for tensor in wrong_of(result) if tensor not in off and (stage, tensor) in part.worst]
 
 
 def off_in(result: Result, stage: Stage) -> set[str]:
@@ -244,7 +246,11 @@ def entries(
         shows = {name: explained_by(part, result) for name, part in alone.items()}
         taken = {tensor for tensors in shows.values() for tensor in tensors}
         rest = [tensor for tensor in wrong_of(result) if tensor not in taken]
-        shows = {name: tensors or rest for name, tensors in shows.items()}
+        for one in alone:
+            # or it shows in a later stage alone, in what the other one does not explain
+            others = (part for other, part in alone.items() if other != one)
+            later = dict.fromkeys(d.tensor for part in others for d in part.divergences)
+            shows[one] = shows[one] or rest or list(later)
     found = []
     for name, tensors in zip(names, shows.values(), strict=True):
         if tensors:
@@ -346,7 +352,8 @@ def facts(
         was = np.zeros_like(expected) if before is None else before
         same = ratio((expected - was)[off], (got - was)[off], np.broadcast_to(allowed, off.shape)[off])
         what = "got is" if before is None else "the update is"
-        found = [f"{what} {same} times what is expected, in every entry that is off"] if same else []
+        where = ", in every entry that is off" if np.count_nonzero(off) > 1 else ""
+        found = [f"{what} {same} times what is expected{where}"] if same else []
         if case.dtype == "float64" and (np.abs(got - expected) <= SINGLE * row_sizes(expected)[..., None]).all():
             found.append("right to within the digits of float32, in which some of it may have been computed")
     if tensor in case.model.tables and expected.ndim == 2:
@@ -376,7 +383,7 @@ def ratio(expected: np.ndarray, got: np.ndarray, allowed: np.ndarray) -> str:
     # or it is a matter of rounding
     clear = np.median(np.abs(got - expected)) > 8 * np.median(rest)
     digits = -math.log10(max(allowed[largest] / abs(got[largest] or 1), 1e-6))
-    return f"{times:.{max(2, int(digits))}g}" if same and clear and abs(times - 1) > 1e-3 else ""
+    return f"{times + 0.0:.{max(2, int(digits))}g}" if same and clear and abs(times - 1) > 1e-3 else ""
 
 
 def listed(rows: np.ndarray) -> str:

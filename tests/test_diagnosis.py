@@ -22,7 +22,7 @@ from reference.cases import Case
 from reference.catalogue import catalogue
 from reference.cli import main
 from reference.contract import Implementation, RowGrad
-from reference.diagnosis import diagnose
+from reference.diagnosis import diagnose, made
 from reference.run import Result, judge
 
 CASES = {case.id: case for case in catalogue()}
@@ -276,7 +276,8 @@ def test_where_the_loss_is_off_the_gradients_are_looked_at_too() -> None:
     mean = ("labels]).mean(), g", "labels]).sum(), {name: n * grad for name, grad in g.items()}")
     lines = observed(changed(mean), CLASSIFIERS[0])
     for tensor in ("loss", *CASES[CLASSIFIERS[0]].model.shapes):
-        assert f"{tensor}: got is 4 times what is expected, in every entry that is off" in lines
+        everywhere = "" if tensor == "loss" else ", in every entry that is off"
+        assert f"{tensor}: got is 4 times what is expected{everywhere}" in lines
 
 
 def test_what_was_right_before_is_said() -> None:
@@ -316,6 +317,33 @@ def test_a_form_that_is_wrong_later_does_not_hide_what_is_wrong_first() -> None:
     lines = observed(changed(OVERWRITES, single), CLASSIFIERS[0])
     assert "step 1, grads: off in embedding.weight; right in fc1.weight, fc1.bias, fc2.weight, fc2.bias" in lines
     assert "embedding.weight: off in rows 1, 5, 9 of 10, just those whose ids occur more than once" in lines
+
+
+def test_what_was_not_compared_is_no_known_mistake_by_itself() -> None:
+    """Of a mistake whose centre table has another shape, the other table's gradient is not compared with anything."""
+    case, candidate = "skipgram-primes-sgd-dense-f64", ModuleType("mine")
+
+    def build(case: Case, weights: dict) -> Any:
+        trainer = Altered(np.copy).build(case, weights)
+        trainer.changed = lambda stage, of: (
+            of | {"context.weight": 0.9 * of["context.weight"]} if stage == "grads" else of
+        )
+        return trainer
+
+    candidate.build = build
+    assert "vocabulary-too-small" in made(CASES[case])
+    lines = observed(candidate, case)
+    assert "context.weight: got is 0.9 times what is expected, in every entry that is off" in lines
+    assert not [line for line in lines if "by itself" in line]
+
+
+def test_of_two_mistakes_one_that_shows_only_in_an_update_is_named_too() -> None:
+    both = together(MISTAKES["bias-averaged"], VARIANTS["decay-last"])
+    (result,) = diagnosed(both, ["classifier-options-adamw-betas-dense-f64"])
+    found = {diagnosis.name: diagnosis.tensors for diagnosis in result.diagnosis}
+    assert found.keys() == {"bias-averaged", "decay-last"}
+    assert found["bias-averaged"] == ("fc1.bias", "fc2.bias")
+    assert "embedding.weight" in found["decay-last"]
 
 
 def test_what_is_another_thing_elsewhere_is_no_known_mistake_by_itself() -> None:
