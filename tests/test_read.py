@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import gc
 import inspect
 import json
 import re
@@ -371,6 +372,24 @@ def test_a_planted_mistake_departs_where_it_is_made(
     assert (run["departs"]["step"], run["departs"]["array"]) == (step, array)
     if array == "d_table" and story == "bags":
         assert not all(of["same"] for of in run["steps"][0]["sums"])
+
+
+def test_the_numbers_are_the_same_while_garbage_is_collected(told: dict) -> None:
+    """Whoever listens to the collector is called wherever the model happens to be."""
+    phases = []
+
+    def listen(phase: str, info: dict) -> None:
+        phases.append(phase)
+
+    threshold = gc.get_threshold()
+    gc.callbacks.append(listen)
+    gc.set_threshold(20)
+    try:
+        assert numbers.stories() == told
+    finally:
+        gc.set_threshold(*threshold)
+        gc.callbacks.remove(listen)
+    assert phases
 
 
 # --- the pages -------------------------------------------------------------------------------------------------------

@@ -248,17 +248,22 @@ def _whole(gradient: np.ndarray | RowGrad) -> np.ndarray:
 
 
 def watch(run: Callable[[], Any]) -> tuple[Any, list[Call]]:
-    """Run it, and note what is called by the twin's functions, in the order in which it returns."""
+    """Run it, and note what the twin's functions call of the twin, in the order in which it returns.
+
+    A collection of garbage may run others' functions in the middle of one of the twin's: they are no part of it.
+    """
     calls: list[Call] = []
+
+    def module(frame: FrameType) -> str:
+        return frame.f_globals.get("__name__", "")
 
     def note(frame: FrameType, event: str, returned: Any) -> None:
         code = frame.f_code
         comprehension = code.co_name.startswith("<") and code.co_name != "<lambda>"
         if event != "return" or frame.f_back is None or comprehension:
             return
-        place = frame.f_back.f_globals.get("__name__", "")
-        if place.startswith(f"{TWIN}."):
-            caller = f"{place.removeprefix(f'{TWIN}.')}.{frame.f_back.f_code.co_qualname}"
+        if module(frame).startswith(f"{TWIN}.") and module(frame.f_back).startswith(f"{TWIN}."):
+            caller = f"{module(frame.f_back).removeprefix(f'{TWIN}.')}.{frame.f_back.f_code.co_qualname}"
             given = next(iter(frame.f_locals.values()), None)
             calls.append(Call(caller, given[0] if isinstance(given, tuple) and given else given, returned))
 
