@@ -437,7 +437,11 @@ def _telling() -> list[Case]:
         Case("long-norm", pairs, sgd, Drawn((4,)), max_norm=100.0),
     ]
     decay = Case("decay", Embedding(7, 3), SGD(), Drawn((4,)), steps=4)
+    # exp of one bag's logits overflows, and no probability is too small for the dtype
+    overflow = Case("overflow-plain", Classifier(7, 4, (3,), 2), sgd, Drawn((2, 2)), steps=1, gain=14, seed=2648)
     return [
+        overflow,
+        replace(overflow, dtype="float32", gain=7),
         *(replace(case, dtype=dtype) for case in cases for dtype in ("float64", "float32")),
         # weight decay so strong that its order shows; momentum under a learning rate that falls
         *_each(decay, AdamW(lr=0.1, weight_decay=0.5), SGD(lr=0.1, momentum=0.9, nesterov=True)),

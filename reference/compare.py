@@ -204,6 +204,9 @@ def _as_rows(name: str, value: Any, shape: tuple[int, ...], dtype: str) -> RowGr
 
 # --- distance --------------------------------------------------------------------------------------------------------
 
+Distance = tuple[float, tuple[int, ...], float | str, float | str]
+"""Error in eps, index, expected and got, at the worst entry."""
+
 
 def error(expected: np.ndarray, got: np.ndarray, largest: np.ndarray, eps: float) -> tuple[float, tuple[int, ...]]:
     """The largest error of an entry, in eps of the largest entry of its row, and where it is.
@@ -245,18 +248,48 @@ class Scale:
         self.largest[name] = np.maximum(before, sizes) if before.shape == sizes.shape else sizes
         return self.largest[name]
 
+    def distance(self, name: str, expected: np.ndarray | RowGrad, got: np.ndarray | RowGrad, eps: float) -> Distance:
+        """The distance of a tensor, or of a row gradient, from what is expected of it."""
+        return distance(expected, got, self.of(name, expected), eps)
 
-class WholeScale(Scale):
-    """The largest entry that each tensor has had so far, for all of its rows.
 
-    Two implementations that are wrong in the same way may have nothing but rounding in a row where the right one has
-    zero, or the other way round.
+class Likeness(Scale):
+    """The largest entry that each tensor has had so far, for all of its rows: for two that are both wrong, it may be.
+
+    Those that are wrong in the same way may have nothing but rounding in a row where the right one has zero, or the
+    other way round. What is not finite in both, and the same, sets them no further apart. Nor does NaN in one of them
+    alone, in a tensor of a step whose loss is NaN in both: where one multiplies NaN by 0, the other may leave it out.
     """
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.lost = False
+
     def of(self, name: str, expected: np.ndarray | RowGrad) -> np.ndarray:
-        """The largest entry of the tensor, for each row of `expected`."""
-        sizes = super().of(name, expected)
+        """The largest finite entry of the tensor, for each row of `expected`."""
+        values = _values(expected)
+        sizes = super().of(name, _with(expected, np.where(np.isfinite(values), values, 0)))
         return np.full_like(sizes, self.largest[name].max())
+
+    def distance(self, name: str, expected: np.ndarray | RowGrad, got: np.ndarray | RowGrad, eps: float) -> Distance:
+        """The distance of a tensor from another one. The loss of a step comes before its other tensors."""
+        one, other, largest = _values(expected), _values(got), self.of(name, expected)
+        if one.shape == other.shape:
+            same = ~np.isfinite(one) & ((one == other) | (np.isnan(one) & np.isnan(other)))
+            if name == "loss loss":
+                self.lost = bool(np.isnan(one).all() and np.isnan(other).all())
+            if self.lost and np.isnan(one).any() and np.isnan(other).any():
+                same |= np.isnan(one) | np.isnan(other)
+            expected, got = _with(expected, np.where(same, 0, one)), _with(got, np.where(same, 0, other))
+        return distance(expected, got, largest, eps)
+
+
+def _values(tensor: np.ndarray | RowGrad) -> np.ndarray:
+    return tensor.values if isinstance(tensor, RowGrad) else tensor
+
+
+def _with(tensor: np.ndarray | RowGrad, values: np.ndarray) -> np.ndarray | RowGrad:
+    return RowGrad(tensor.rows, values, tensor.shape) if isinstance(tensor, RowGrad) else values
 
 
 def moved(initial: np.ndarray, untouched: np.ndarray, got: np.ndarray) -> np.ndarray:
@@ -277,9 +310,7 @@ def flat(stage: Stage, value: Any) -> Iterator[tuple[str, np.ndarray | RowGrad]]
         yield from value.items()
 
 
-def distance(
-    expected: Any, got: Any, largest: np.ndarray, eps: float
-) -> tuple[float, tuple[int, ...], float | str, float | str]:
+def distance(expected: Any, got: Any, largest: np.ndarray, eps: float) -> Distance:
     """Error in eps, index, expected and got at the worst entry of a tensor or of a row gradient.
 
     The index of a row gradient's entry is that in the whole table, its row the id.

@@ -20,10 +20,10 @@ import numpy as np
 
 from reference import data, definition
 from reference.cases import CBOW, Batch, Case, HierarchicalSoftmax, NegativeSampling, SharedNegatives, SkipGram
-from reference.compare import STAGES, Stage, WholeScale, flat, row_sizes, tolerance
+from reference.compare import STAGES, Likeness, Stage, flat, row_sizes, tolerance
 from reference.contract import Implementation, Params, RowGrad
 from reference.known import RIGHT, Known, known, makeable
-from reference.run import TRUTH, Diagnosis, Result, Runner, follow, hold, load, start
+from reference.run import TRUTH, Diagnosis, Result, Runner, close, follow, load, start
 
 STEPS, PROBES, PASSED = 20, 6, 40
 """Cases of at most so many steps are looked at; so many of those that fail at first; so many of those that pass."""
@@ -113,12 +113,24 @@ def alike(case: Case, hypotheses: Hypotheses, other: Implementation) -> Hypothes
 
 
 def compared(case: Case, hypotheses: Hypotheses, other: Implementation) -> dict[Hypothesis, Result]:
-    """The results of hypotheses that are held against the other implementation, as against the truth."""
+    """The results of hypotheses that are held against the other implementation, as against the truth.
+
+    They end with the step that leaves the other one with parameters that are not finite: what comes of these differs
+    from one way to write the same formula to another.
+    """
     if not hypotheses:
         return {}
-    named = {" and ".join(names): mistake for names, mistake in hypotheses.items()}
-    results = hold(case, {OTHER: other} | named, against=(OTHER,), scale=WholeScale)
-    return {names: results[" and ".join(names)] for names in hypotheses}
+    weights = data.weights(case)
+    mistakes = {" and ".join(names): mistake for names, mistake in hypotheses.items()}
+    runners = [start(case, name, module, weights) for name, module in ({OTHER: other} | mistakes).items()]
+    for runner in runners:
+        runner.scale = Likeness()
+    for _ in follow(case, runners, weights, (OTHER,)):
+        if not all(np.isfinite(param).all() for param in runners[0].out.get("params", {}).values()):
+            break
+    for runner in runners:
+        close(runner)
+    return {names: runner.result for names, runner in zip(hypotheses, runners[1:], strict=True)}
 
 
 OTHER = "candidate"

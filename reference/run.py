@@ -25,7 +25,6 @@ from reference.compare import (
     as_loss,
     as_params,
     as_state,
-    distance,
     flat,
     moved,
     tolerance,
@@ -168,17 +167,13 @@ def hold(
     case: Case,
     implementations: Mapping[str, Implementation],
     against: Sequence[str] = TWINS,
-    scale: Callable[[], Scale] = Scale,
 ) -> dict[str, Result]:
     """Train all implementations on the batches of a case, in step, and compare each with every yardstick but itself.
 
-    implementations: by name; those named in `against` are the yardsticks. scale: of what an error is measured by.
-    Returns a result for each.
+    implementations: by name; those named in `against` are the yardsticks. Returns a result for each.
     """
     weights = data.weights(case)
     runners = [start(case, name, module, weights) for name, module in implementations.items()]
-    for runner in runners:
-        runner.scale = scale()
     for step in follow(case, runners, weights, against):
         if step == 1:
             _refuse_empty(case, [r for r in runners if r.result.implementation in {TRUTH, *TWINS} & {*against}])
@@ -308,8 +303,7 @@ def compare(runner: Runner, other: Runner, case: Case, step: int, both: bool) ->
         for name, expected in flat(stage, other.out[stage]):
             if name not in got:
                 continue
-            largest = other.scale.of(f"{stage} {name}", expected)
-            eps, index, wanted, found = distance(expected, got[name], largest, case.eps)
+            eps, index, wanted, found = other.scale.distance(f"{stage} {name}", expected, got[name], case.eps)
             pairs = ((runner, wanted, found), (other, found, wanted)) if both else ((runner, wanted, found),)
             for held, its_wanted, its_found in pairs:
                 result = held.result

@@ -32,8 +32,8 @@ from reference.compare import (
     STAGES,
     TOLERANCE,
     Divergence,
+    Likeness,
     Scale,
-    WholeScale,
     as_grads,
     distance,
     error,
@@ -569,14 +569,63 @@ def test_what_is_said_of_a_divergence() -> None:
     assert str(of_form) == "step 1, loss, loss: expected one number, got object of shape ()"
 
 
-def test_a_whole_scale_is_the_largest_entry_of_all_rows_so_far() -> None:
+def test_the_scale_of_a_likeness_is_the_largest_finite_entry_of_all_rows_so_far() -> None:
     """For each row of a tensor, or of a row gradient, whichever has been larger."""
-    whole = WholeScale()
+    whole = Likeness()
+    assert whole.of("u", np.array([[np.nan, -2], [np.inf, 0.5]])).tolist() == [2, 2]
+    assert whole.of("u", RowGrad(np.array([1]), np.array([[-np.inf, 4]]), (2, 2))).tolist() == [4]
+    assert whole.of("u", np.full((2, 2), np.nan)).tolist() == [4, 4]
     assert whole.of("w", np.array([[1.0, -2], [0, 0.5]])).tolist() == [2, 2]
     assert whole.of("w", np.array([[-4.0, 1], [0, 0]])).tolist() == [4, 4]
     assert whole.of("w", np.array([[1.0, 1], [0, 3]])).tolist() == [4, 4]
     assert whole.of("v", RowGrad(np.array([1, 3]), np.array([[0.5], [-0.25]]), (4, 1))).tolist() == [0.5, 0.5]
     assert whole.of("v", RowGrad(np.array([0]), np.array([[0.125]]), (4, 1))).tolist() == [0.5]
+
+
+def sparse(values: list, *which: int) -> RowGrad:
+    return RowGrad(np.array(which or range(len(values))), np.array(values), (9, 2))
+
+
+@pytest.mark.parametrize("form", [np.array, sparse])
+def test_two_that_may_both_be_wrong_are_alike_where_neither_is_finite(form: Callable) -> None:
+    nan, inf = np.nan, np.inf
+    given = form([[nan, inf], [-inf, 4.0]])
+    assert Likeness().distance("w", given, form([[nan, inf], [-inf, 4]]), 0.5)[0] == 0
+    assert Likeness().distance("w", given, form([[nan, inf], [-inf, 6]]), 0.5) == (1, (1, 1), 4, 6)
+    for other in ([[inf, nan], [-inf, 4]], [[nan, -inf], [-inf, 4]], [[nan, inf], [0, 4]], [[0, inf], [-inf, 4]]):
+        assert Likeness().distance("w", given, form(other), 0.5)[0] == inf
+        assert Likeness().distance("w", form(other), given, 0.5)[0] == inf
+
+
+def test_rows_that_are_not_the_same_are_not_alike_whatever_is_in_them() -> None:
+    one, other = sparse([[np.nan, np.nan]], 1), sparse([[np.nan, np.nan]], 2)
+    assert Likeness().distance("w", one, other, 0.5)[:2] == (np.inf, (1,))
+    assert Likeness().distance("w", one, sparse([[np.nan, np.nan]] * 2, 1, 2), 0.5)[:2] == (np.inf, (2,))
+
+
+def test_a_tensor_that_is_not_finite_leaves_the_scale_to_the_next_that_is_held_against_it() -> None:
+    likeness, nan = Likeness(), np.nan
+    assert likeness.distance("w", np.array([[nan, 4.0]]), np.array([[4.0, 4.0]]), 0.5)[0] == np.inf
+    assert likeness.distance("w", np.array([[nan, 4.0]]), np.array([[nan, 6.0]]), 0.5)[0] == 1
+
+
+@pytest.mark.parametrize("form", [np.array, sparse])
+def test_where_the_loss_is_lost_in_both_nan_may_have_been_left_out_of_one(form: Callable) -> None:
+    """Until the next step has a loss."""
+    nan, inf = np.nan, np.inf
+    given = form([[nan, 0.0], [2.0, 4.0]])
+
+    def apart(one: float, other: float, *of: list) -> list[float]:
+        likeness = Likeness()
+        likeness.distance("loss loss", np.array(nan), np.array(nan), 0.5)
+        assert likeness.distance("loss loss", np.array(one), np.array(other), 0.5)[0] in (0, inf)
+        return [likeness.distance("grads w", given, form(values), 0.5)[0] for values in of]
+
+    masked, scaled, whole = [[nan, nan], [nan, 4.0]], [[0.0, nan], [2.0, 6.0]], [[0.0, 0.0], [2.0, 4.0]]
+    infinite = [[nan, inf], [2.0, 4.0]]
+    assert apart(nan, nan, masked, scaled, whole, infinite) == [0, 1, inf, inf]
+    for losses in ((nan, 1.0), (1.0, nan), (1.0, 1.0), (inf, inf), (nan, inf)):
+        assert apart(*losses, masked, scaled) == [inf, inf]
 
 
 def test_a_case_is_held_against_exact_values_and_a_large_one_against_the_twins() -> None:

@@ -90,6 +90,42 @@ def test_a_mistake_in_a_module_of_ones_own_is_named(
     assert found.sentence.startswith(f"{', '.join(found.tensors)}: equals {MISTAKES[name].sentence}")
 
 
+OVERFLOWS = "classifier-overflow-plain-sgd-dense-f64", "classifier-overflow-plain-sgd-dense-f32"
+STABLE = "logits - logits.max(axis=1, keepdims=True)"
+
+
+@pytest.mark.filterwarnings("ignore:overflow encountered", "ignore:invalid value encountered")
+def test_a_mistake_that_leaves_nothing_finite_is_named() -> None:
+    """Though NaN goes on into what one module masks by a product, and another one leaves out."""
+    results = diagnosed(changed((STABLE, "logits")), [*CLASSIFIERS, *OVERFLOWS])
+    assert [result.verdict for result in results] == ["agree"] * 3 + ["disagree"] * 2
+    for result in results[3:]:
+        assert names([result]) == {"softmax-overflows"}
+        assert result.diagnosis[0].sentence == f"loss: equals {MISTAKES['softmax-overflows'].sentence}"
+
+
+RETURNED = "return -np.log(probabilities[range(n), labels]).mean(), g"
+LOST = {
+    "the loss alone": [(RETURNED, "return float('nan'), g")],
+    "the loss, by an infinity": [
+        (RETURNED, "return (np.log(np.exp(logits).sum(axis=1)) - logits[range(n), labels]).mean(), g")
+    ],
+    "more than what is known": [
+        (OVERWRITES[0], OVERWRITES[0] + '; g["embedding.weight"][np.setdiff1d(range(7), ids)] = 1'),
+        (STABLE, "logits"),
+    ],
+}
+
+
+@pytest.mark.filterwarnings("ignore:overflow encountered", "ignore:invalid value encountered")
+@pytest.mark.parametrize("what", LOST)
+def test_not_everything_that_is_not_finite_is_the_known_one(what: str) -> None:
+    """Where exp(logits) overflows, there are other ways to lose what comes of it."""
+    results = diagnosed(changed(*LOST[what]), OVERFLOWS)
+    assert {result.verdict for result in results} == {"disagree"}
+    assert not names(results)
+
+
 def test_the_sentence_names_the_row_and_how_often_its_id_occurs() -> None:
     found = diagnosed(changed(OVERWRITES), CLASSIFIERS)[0].diagnosis[0]
     sentence = "the gradient that overwrites duplicate ids instead of summing them"
