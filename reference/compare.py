@@ -261,9 +261,8 @@ class Likeness(Scale):
     alone, in a tensor of a step whose loss is NaN in both: where one multiplies NaN by 0, the other may leave it out.
     """
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.lost = False
+    lost = False
+    """Whether the loss of this step is NaN in both."""
 
     def of(self, name: str, expected: np.ndarray | RowGrad) -> np.ndarray:
         """The largest finite entry of the tensor, for each row of `expected`."""

@@ -572,6 +572,7 @@ def test_what_is_said_of_a_divergence() -> None:
 def test_the_scale_of_a_likeness_is_the_largest_finite_entry_of_all_rows_so_far() -> None:
     """For each row of a tensor, or of a row gradient, whichever has been larger."""
     whole = Likeness()
+    assert whole.of("u", np.array([[np.nan, -0.5], [np.inf, 0.25]])).tolist() == [0.5, 0.5]
     assert whole.of("u", np.array([[np.nan, -2], [np.inf, 0.5]])).tolist() == [2, 2]
     assert whole.of("u", RowGrad(np.array([1]), np.array([[-np.inf, 4]]), (2, 2))).tolist() == [4]
     assert whole.of("u", np.full((2, 2), np.nan)).tolist() == [4, 4]
@@ -580,6 +581,14 @@ def test_the_scale_of_a_likeness_is_the_largest_finite_entry_of_all_rows_so_far(
     assert whole.of("w", np.array([[1.0, 1], [0, 3]])).tolist() == [4, 4]
     assert whole.of("v", RowGrad(np.array([1, 3]), np.array([[0.5], [-0.25]]), (4, 1))).tolist() == [0.5, 0.5]
     assert whole.of("v", RowGrad(np.array([0]), np.array([[0.125]]), (4, 1))).tolist() == [0.5]
+
+
+def test_each_tensor_has_a_scale_of_its_own() -> None:
+    for kind in (Scale, Likeness):
+        scale = kind()
+        assert scale.distance("v", np.array([8.0]), np.array([10.0]), 0.25)[0] == 1
+        assert scale.distance("w", np.array([2.0]), np.array([4.0]), 0.25)[0] == 4
+        assert scale.distance("w", np.array([1.0]), np.array([2.0]), 0.25)[0] == 2
 
 
 def sparse(values: list, *which: int) -> RowGrad:
@@ -613,19 +622,19 @@ def test_a_tensor_that_is_not_finite_leaves_the_scale_to_the_next_that_is_held_a
 def test_where_the_loss_is_lost_in_both_nan_may_have_been_left_out_of_one(form: Callable) -> None:
     """Until the next step has a loss."""
     nan, inf = np.nan, np.inf
-    given = form([[nan, 0.0], [2.0, 4.0]])
 
-    def apart(one: float, other: float, *of: list) -> list[float]:
+    def apart(losses: tuple[float, float], one: list, *others: list) -> list[float]:
         likeness = Likeness()
         likeness.distance("loss loss", np.array(nan), np.array(nan), 0.5)
-        assert likeness.distance("loss loss", np.array(one), np.array(other), 0.5)[0] in (0, inf)
-        return [likeness.distance("grads w", given, form(values), 0.5)[0] for values in of]
+        likeness.distance("loss loss", *map(np.array, losses), 0.5)
+        return [likeness.distance("grads w", form(one), form(other), 0.5)[0] for other in others]
 
-    masked, scaled, whole = [[nan, nan], [nan, 4.0]], [[0.0, nan], [2.0, 6.0]], [[0.0, 0.0], [2.0, 4.0]]
-    infinite = [[nan, inf], [2.0, 4.0]]
-    assert apart(nan, nan, masked, scaled, whole, infinite) == [0, 1, inf, inf]
+    given, masked, scaled = [[nan, 0.0], [2.0, 4.0]], [[nan, nan], [nan, 4.0]], [[0.0, nan], [2.0, 6.0]]
+    whole, infinite = [[0.0, 0.0], [2.0, 4.0]], [[nan, inf], [2.0, 4.0]]
+    assert apart((nan, nan), given, masked, scaled, whole, infinite) == [0, 1, inf, inf]
+    assert apart((nan, nan), infinite, infinite, masked, given) == [0, 0, inf]
     for losses in ((nan, 1.0), (1.0, nan), (1.0, 1.0), (inf, inf), (nan, inf)):
-        assert apart(*losses, masked, scaled) == [inf, inf]
+        assert apart(losses, given, masked, scaled) == [inf, inf]
 
 
 def test_a_case_is_held_against_exact_values_and_a_large_one_against_the_twins() -> None:
