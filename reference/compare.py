@@ -257,8 +257,9 @@ class Likeness(Scale):
     """The largest entry that each tensor has had so far, for all of its rows: for two that are both wrong, it may be.
 
     Those that are wrong in the same way may have nothing but rounding in a row where the right one has zero, or the
-    other way round. What is not finite in both, and the same, sets them no further apart. Nor does NaN in one of them
-    alone, in a tensor of a step whose loss is NaN in both: where one multiplies NaN by 0, the other may leave it out.
+    other way round. What is not finite in both, and the same, sets them no further apart. Nor does what becomes of NaN
+    times 0, in a tensor of a step whose loss is NaN in both: what is expected may have left it out of its sums, and it
+    may be NaN where the other is 0.
     """
 
     lost = False
@@ -278,7 +279,7 @@ class Likeness(Scale):
             if name == "loss loss":
                 self.lost = bool(np.isnan(one).all() and np.isnan(other).all())
             if self.lost and np.isnan(one).any() and np.isnan(other).any():
-                same |= np.isnan(one) | np.isnan(other)
+                same |= np.isnan(other) | (np.isnan(one) & (other == 0))
             expected, got = _with(expected, np.where(same, 0, one)), _with(got, np.where(same, 0, other))
         return distance(expected, got, largest, eps)
 

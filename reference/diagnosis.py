@@ -62,6 +62,7 @@ def diagnose(candidate: Implementation, results: Sequence[Result]) -> None:
     each = one_by_one(candidate, every)
     if rest:
         explained |= sifted(pairs_for(rest, each, every), candidate, failed, passed)
+    explained = trusted(explained, failed, passed)
     for result in failed:
         found = [hypothesis for hypothesis, cases in explained.items() if result in cases]
         if len(found) > FEW:
@@ -164,6 +165,36 @@ def sifted(
         if first and result is first[-1]:
             left = {names: mistake for names, mistake in left.items() if explains[names]}
     return {names: explains[names] for names in left if explains[names]}
+
+
+def trusted(
+    explained: Mapping[Hypothesis, list[Result]], failed: Sequence[Result], passed: Sequence[Result]
+) -> dict[Hypothesis, list[Result]]:
+    """The same, without what NaN or infinity explains that might be anybody's, since one looks like another.
+
+    They count for a mistake that explains all of them wherever it is made, if the candidate is right in another case in
+    which it is made, or finite in one that it explains.
+    """
+    lost = [result for result in failed if not finite(result)]
+
+    def known_by(name: str) -> bool:
+        def here(results: Iterable[Result]) -> list[Result]:
+            return [result for result in results if name in made(result.case)]
+
+        own = here(result for names, results in explained.items() if name in names for result in results)
+        return (bool(here(passed)) or any(map(finite, own))) and all(result in own for result in here(lost))
+
+    known_well = {name for names in explained for name in names if known_by(name)}
+    left = {
+        names: [result for result in results if result not in lost or known_well.issuperset(names)]
+        for names, results in explained.items()
+    }
+    return {names: results for names, results in left.items() if results}
+
+
+def finite(result: Result) -> bool:
+    """Whether it disagrees in finite numbers, or in the form, alone."""
+    return all(isinstance(d.got, str) or math.isfinite(d.got) for d in result.divergences)
 
 
 OneByOne = Callable[[Case], dict[str, Result]]

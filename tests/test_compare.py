@@ -633,6 +633,7 @@ def test_where_the_loss_is_lost_in_both_nan_may_have_been_left_out_of_one(form: 
     whole, infinite = [[0.0, 0.0], [2.0, 4.0]], [[nan, inf], [2.0, 4.0]]
     assert apart((nan, nan), given, masked, scaled, whole, infinite) == [0, 1, inf, inf]
     assert apart((nan, nan), infinite, infinite, masked, given) == [0, 0, inf]
+    assert apart((nan, nan), masked, masked, given) == [0, inf]
     for losses in ((nan, 1.0), (1.0, nan), (1.0, 1.0), (inf, inf), (nan, inf)):
         assert apart(losses, given, masked, scaled) == [inf, inf]
 

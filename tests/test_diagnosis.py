@@ -18,11 +18,11 @@ import numpy_impl
 from numpy_impl.mistakes import MISTAKES, together
 from numpy_impl.variants import VARIANTS
 from reference import kills, report
-from reference.cases import Case
+from reference.cases import Adam, Case
 from reference.catalogue import catalogue
 from reference.cli import main
 from reference.contract import Implementation, RowGrad
-from reference.diagnosis import alike, diagnose, made
+from reference.diagnosis import alike, diagnose, finite, made
 from reference.run import Result, judge
 
 CASES = {case.id: case for case in catalogue()}
@@ -126,6 +126,34 @@ def test_not_everything_that_is_not_finite_is_the_known_one(what: str) -> None:
     assert not names(results)
 
 
+@pytest.mark.filterwarnings("ignore:overflow encountered", "ignore:invalid value encountered")
+@pytest.mark.parametrize("where", ["True", "n == 6"])  # or in CLASSIFIERS[2] alone
+def test_what_is_not_finite_elsewhere_too_is_not_taken_for_what_overflows(where: str) -> None:
+    lost = (
+        "exp / exp.sum(axis=1, keepdims=True)",
+        f"exp / exp.sum(axis=1, keepdims=True) * (np.nan if {where} else 1)",
+    )
+    results = diagnosed(changed(lost, (STABLE, "logits")), [*CLASSIFIERS, *OVERFLOWS])
+    assert [result.verdict == "disagree" for result in results] == [where == "True"] * 2 + [True] * 3
+    assert not names(results)
+
+
+def test_beside_a_mistake_that_is_named_what_is_not_finite_is_named_only_if_it_is_known_as_well() -> None:
+    """Adam's bias correction, taken a step behind, leaves nothing but NaN, as much else does."""
+    overwrites, candidate = MISTAKES["duplicates-overwritten"], ModuleType("mine")
+
+    def build(case: Case, weights: dict) -> Any:
+        trainer = overwrites.build(case, weights)
+        if isinstance(case.optimizer, Adam):
+            params = trainer.params
+            trainer.params = lambda: {name: np.full_like(param, np.nan) for name, param in params().items()}
+        return trainer
+
+    candidate.build = build
+    results = diagnosed(candidate, [f"embedding-duplicates-{name}-dense-f64" for name in ("sgd", "adam")])
+    assert [names([result]) for result in results] == [{"duplicates-overwritten"}, set()]
+
+
 def test_the_sentence_names_the_row_and_how_often_its_id_occurs() -> None:
     found = diagnosed(changed(OVERWRITES), CLASSIFIERS)[0].diagnosis[0]
     sentence = "the gradient that overwrites duplicate ids instead of summing them"
@@ -147,12 +175,12 @@ def test_a_known_mistake_is_named_where_it_is_caught(draw: int) -> None:
 
 
 def told(name: str, case: Case) -> list[str] | None:
-    """What is said of a known mistake in a case; None where rounding alone or another form is all that tells it."""
+    """What is said of a known mistake in a case; None where rounding, NaN or another form is all that tells it."""
     planted = (MISTAKES | VARIANTS)[name]
     result = judge(case, {"mine": planted})["mine"]
     diagnose(planted, [result])
     rounding = alike(case, {(): numpy_impl}, planted)
-    if result.verdict in ("agree", "error") or rounding or any(d.index is None for d in result.divergences):
+    if result.verdict in ("agree", "error") or rounding or not finite(result) or result.divergences[0].index is None:
         return None
     return [*names([result]), *result.observed]
 
@@ -221,6 +249,8 @@ NAMELESS = {
     "squared": Altered(lambda tensor: tensor * tensor),
     "nothing": Altered(np.zeros_like),
     "not finite": Altered(lambda tensor: np.where(tensor == tensor.max(), np.nan, tensor).astype(tensor.dtype)),
+    "nothing is a number": Altered(lambda tensor: np.full_like(tensor, np.nan)),
+    "no parameter is a number": Altered(lambda tensor: np.full_like(tensor, np.nan), "params"),
     "loss": Altered(np.copy, "loss"),
     "parameters": Altered(lambda tensor: tensor * tensor.dtype.type(1.001), "params"),
     "threshold": changed(("(hidden > 0)", "(hidden > 0.1)")),

@@ -73,7 +73,12 @@ def test_no_two_are_the_same() -> None:
     assert [names for names in alike.values() if len(names) > 1] == []
 
 
-UNNAMED = {"vocabulary-too-small"}  # of gradients of another shape, nothing is compared
+UNNAMED = {
+    # of gradients of another shape, nothing is compared
+    "vocabulary-too-small",
+    # all is NaN in each of its cases, which tells nothing of where it comes from
+    "bias-correction-a-step-behind",
+}
 
 
 @pytest.mark.long
