@@ -127,14 +127,11 @@ def test_not_everything_that_is_not_finite_is_the_known_one(what: str) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:overflow encountered", "ignore:invalid value encountered")
-@pytest.mark.parametrize("where", ["True", "n == 6"])  # or in CLASSIFIERS[2] alone
-def test_what_is_not_finite_elsewhere_too_is_not_taken_for_what_overflows(where: str) -> None:
-    lost = (
-        "exp / exp.sum(axis=1, keepdims=True)",
-        f"exp / exp.sum(axis=1, keepdims=True) * (np.nan if {where} else 1)",
-    )
-    results = diagnosed(changed(lost, (STABLE, "logits")), [*CLASSIFIERS, *OVERFLOWS])
-    assert [result.verdict == "disagree" for result in results] == [where == "True"] * 2 + [True] * 3
+def test_what_is_not_finite_elsewhere_too_is_not_taken_for_what_overflows() -> None:
+    divided = "exp / exp.sum(axis=1, keepdims=True)"
+    lost = (divided, f"{divided} * (np.nan if n == 6 else 1)")
+    results = diagnosed(changed(lost, (STABLE, "logits")), [CLASSIFIERS[0], CLASSIFIERS[2], OVERFLOWS[0]])
+    assert [result.verdict for result in results] == ["agree", "disagree", "disagree"]
     assert not names(results)
 
 
@@ -249,7 +246,6 @@ NAMELESS = {
     "squared": Altered(lambda tensor: tensor * tensor),
     "nothing": Altered(np.zeros_like),
     "not finite": Altered(lambda tensor: np.where(tensor == tensor.max(), np.nan, tensor).astype(tensor.dtype)),
-    "nothing is a number": Altered(lambda tensor: np.full_like(tensor, np.nan)),
     "no parameter is a number": Altered(lambda tensor: np.full_like(tensor, np.nan), "params"),
     "loss": Altered(np.copy, "loss"),
     "parameters": Altered(lambda tensor: tensor * tensor.dtype.type(1.001), "params"),
