@@ -122,16 +122,15 @@ def compared(case: Case, hypotheses: Hypotheses, other: Implementation) -> dict[
     if not hypotheses:
         return {}
     weights = data.weights(case)
-    mistakes = {" and ".join(names): mistake for names, mistake in hypotheses.items()}
-    runners = [start(case, name, module, weights) for name, module in ({OTHER: other} | mistakes).items()]
-    for runner in runners:
-        runner.scale = Likeness()
-    for _ in follow(case, runners, weights, (OTHER,)):
-        if not all(np.isfinite(param).all() for param in runners[0].out.get("params", {}).values()):
+    candidate = start(case, OTHER, other, weights)
+    candidate.scale = Likeness()
+    held = [start(case, " and ".join(names), mistake, weights) for names, mistake in hypotheses.items()]
+    for _ in follow(case, [candidate, *held], weights, (OTHER,)):
+        if not all(np.isfinite(param).all() for param in candidate.out.get("params", {}).values()):
             break
-    for runner in runners:
+    for runner in held:
         close(runner)
-    return {names: runner.result for names, runner in zip(hypotheses, runners[1:], strict=True)}
+    return {names: runner.result for names, runner in zip(hypotheses, held, strict=True)}
 
 
 OTHER = "candidate"
