@@ -54,7 +54,7 @@ third-parties: .venv/dev
 vectors: .venv/run
 	rm -rf build/vectors
 	$(BIN)/twingrad vectors write build/vectors
-	diff -r build/vectors reference/vectors
+	diff -r build/vectors reference/vectors/data
 
 clean:
 	rm -rf .venv build

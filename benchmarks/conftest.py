@@ -15,8 +15,10 @@ from rich.table import Table
 
 from benchmarks import goals, plots
 from benchmarks.interleave import Times, interleaved
-from reference import report
-from reference.run import TWINS, load
+from reference.commands.files import write_whole
+from reference.environment import environment, sentence
+from reference.judge.load import load
+from reference.judge.run import TWINS
 
 for twin in TWINS:
     load(twin)
@@ -42,7 +44,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_benchmark_update_machine_info(config: pytest.Config, machine_info: dict) -> None:
-    machine_info["twingrad"] = report.environment()
+    machine_info["twingrad"] = environment()
 
 
 @pytest.fixture
@@ -92,11 +94,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     wide = Console(width=None if sys.stdout.isatty() else 110)
     wide.print(ratios(races))
     wide.print(goals.table(races))
-    env = report.environment()
-    terminalreporter.write_line(f"◄ the fastest rival. {report.sentence(env)}")
+    env = environment()
+    terminalreporter.write_line(f"◄ the fastest rival. {sentence(env)}")
     OUT.mkdir(parents=True, exist_ok=True)
     found = [{"loop": loop, "size": size, "seconds": times} for (loop, size), times in races.items()]
-    report.write_whole(OUT / "races.json", json.dumps({"races": found, "environment": env}, indent=1) + "\n")
+    write_whole(OUT / "races.json", json.dumps({"races": found, "environment": env}, indent=1) + "\n")
     drawn = plots.draw(races, OUT)
     terminalreporter.write_line(f"{OUT}/races.json{''.join(f', {name}' for name in drawn)}")
 

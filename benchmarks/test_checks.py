@@ -10,9 +10,8 @@ from torch.nn.functional import cross_entropy
 
 from benchmarks.sizes import Size
 from benchmarks.test_steps import MeanOfEmbedding, classifier
-from reference import data
 from reference.arithmetic import Batched
-from reference.cases import SGD, Case, Classifier, Drawn
+from reference.cases import SGD, Case, Classifier, Drawn, drawing
 from reference.definition import Trainer
 
 SIZE = Size("", 4, 3, 66, 20, 30)
@@ -22,7 +21,7 @@ SIZE = Size("", 4, 3, 66, 20, 30)
 def test_derivatives_one_by_one(measure) -> None:
     model = Classifier(SIZE.V, SIZE.D, (SIZE.H,), 2)
     case = Case("", model, SGD(), Drawn((SIZE.B, SIZE.L)), steps=1)
-    weights, (batch,) = data.weights(case), data.batches(case)
+    weights, (batch,) = drawing.weights(case), drawing.batches(case)
     definition = Trainer(case, weights, Batched())
 
     module = classifier(MeanOfEmbedding(SIZE.V, SIZE.D), SIZE).double()

@@ -9,9 +9,9 @@ from time import perf_counter
 import numpy as np
 import pytest
 
-from reference import data, text
-from reference.cases import SGD, Case, NegativeSampling, SharedNegatives, SkipGram, Text
-from reference.run import load
+from reference.cases import SGD, Case, NegativeSampling, SharedNegatives, SkipGram, Text, drawing
+from reference.data import text
+from reference.judge.load import load
 
 WIDTH, NEGATIVES, WINDOW, EPOCHS, LR, SUBSAMPLE = 100, 5, 5, 3, 0.1, 1e-3
 Vectors = tuple[np.ndarray, np.ndarray]
@@ -27,19 +27,19 @@ def cases() -> Iterator[tuple[str, Case]]:
         source = Text(text.TOPICS, batch_size, length=16, window=WINDOW, dynamic_window=True, subsample=SUBSAMPLE)
         model = SkipGram(words, WIDTH, objective, "sum")
         case = Case(name, model, SGD(lr=LR), source, 10**9, sparse=True, dtype="float32", lr_decay_to=LR * 1e-4)
-        yield name, replace(case, steps=round(EPOCHS * data.examples(case) / batch_size))
+        yield name, replace(case, steps=round(EPOCHS * drawing.examples(case) / batch_size))
 
 
 def trained(case: Case, twin: str) -> Callable[[], tuple[float, Vectors]]:
     """A function that trains, and returns the seconds that it took, and both tables."""
 
     def run() -> tuple[float, Vectors]:
-        weights = data.weights(case)
+        weights = drawing.weights(case)
         weights["center.weight"] /= 2 * WIDTH
         weights["context.weight"][:] = 0
         trainer = load(twin).build(case, weights)
         begin = perf_counter()
-        for batch in data.batches(case):
+        for batch in drawing.batches(case):
             trainer.loss_and_grads(batch)
             trainer.step()
         seconds = perf_counter() - begin

@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from numpy_impl import cbow, classifier, embedding, embedding_bag, linear, optimizers, skipgram
-from reference import cases, validate
-from reference.contract import Grads, Params, State, Unsupported
+from reference import cases
+from reference.cases import validation
+from reference.contract import Grads, Params, State
+from reference.errors import Unsupported
 
 MODELS = {
     cases.Embedding: embedding.Embedding,
@@ -38,7 +40,7 @@ class Trainer:
         self.steps = 0
 
     def loss_and_grads(self, batch: cases.Batch) -> tuple[float, Grads]:
-        validate.check_batch(self.case, batch)
+        validation.check_batch(self.case, batch)
         loss, backward = self.model.forward(self.weights, batch)
         self.grads = backward()
         return float(loss), self.grads
@@ -63,5 +65,5 @@ def build(case: cases.Case, weights: Params) -> Trainer:
     """A trainer in NumPy. Raises Unsupported where PyTorch refuses the case, BadInput for wrong weights."""
     if case.refusal:
         raise Unsupported(case.refusal)
-    validate.check_weights(case, weights)
+    validation.check_weights(case, weights)
     return Trainer(case, weights)

@@ -1,5 +1,6 @@
 """What every implementation is held to: cases, weights, batches, comparison, and the command `twingrad`."""
 
-from reference.contract import BadInput, Grads, Implementation, Params, RowGrad, State, Trainer, Unsupported
+from reference.contract import Grads, Implementation, Params, RowGrad, State, Trainer
+from reference.errors import BadInput, Unsupported
 
 __all__ = ["BadInput", "Grads", "Implementation", "Params", "RowGrad", "State", "Trainer", "Unsupported"]

@@ -2,6 +2,6 @@
 
 import sys
 
-from reference.cli import main
+from reference.commands.cli import main
 
 sys.exit(main())

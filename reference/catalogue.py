@@ -9,7 +9,6 @@ from fnmatch import fnmatchcase
 from itertools import product
 from typing import Any, Literal
 
-from reference import text
 from reference.cases import (
     CBOW,
     SGD,
@@ -36,7 +35,8 @@ from reference.cases import (
     SparseAdam,
     Text,
 )
-from reference.contract import BadInput
+from reference.data import text
+from reference.errors import BadInput
 from reference.pairwise import Row, pairwise
 
 

@@ -1,28 +1,17 @@
 """What an implementation is: a module with one function, `build(case, weights)`.
 
 Everything else in twingrad is there to run one, compare it, and say what is wrong with it. The names below are fixed;
-users write against them.
+users write against them. A case is a `reference.cases.Case`, a batch one of those that its model asks for.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from jaxtyping import Float, Int64
 from numpy import ndarray
-
-if TYPE_CHECKING:
-    from reference.cases import Batch, Case
-
-
-class Unsupported(Exception):
-    """Raised by `build` where an implementation does not do a case; the reason is shown to the user."""
-
-
-class BadInput(ValueError):
-    """Raised for input that no implementation may see: what was given, where, and what is allowed."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +49,7 @@ class Trainer(Protocol):
     torch sparse tensor or a plain `(rows, values)` pair, coalesced or not.
     """
 
-    def loss_and_grads(self, batch: Batch) -> tuple[float, Grads]:
+    def loss_and_grads(self, batch: Any) -> tuple[float, Grads]:
         """The loss of one batch under the present parameters, and its gradient by every one of them."""
         ...
 
@@ -80,7 +69,7 @@ class Trainer(Protocol):
 class Implementation(Protocol):
     """A module with `build`: the NumPy twin, the PyTorch twin, a known mistake, the user's own."""
 
-    def build(self, case: Case, weights: Params) -> Trainer:
+    def build(self, case: Any, weights: Params) -> Trainer:
         """A trainer for the case that starts from the weights.
 
         Raises:

@@ -20,9 +20,11 @@ from typing import Any
 
 import numpy as np
 
-from reference import cases, data, validate
+from reference import cases
 from reference.arithmetic import Arithmetic, Batched, Exact, Number, Tensor, Vector, numbers
-from reference.contract import Grads, Params, RowGrad, State, Unsupported
+from reference.cases import drawing, validation
+from reference.contract import Grads, Params, RowGrad, State
+from reference.errors import Unsupported
 
 Weights = dict[str, Tensor]
 
@@ -359,7 +361,7 @@ class Trainer:
 
     def loss_and_grads(self, batch: cases.Batch) -> tuple[float, Grads]:
         """The loss, and its gradient by each parameter and by each input that the model names."""
-        validate.check_batch(self.case, batch)
+        validation.check_batch(self.case, batch)
         m, model = self.m, self.case.model
         if getattr(model, "max_norm", None) is not None:
             renorm(m, self.p["embedding.weight"], batch.ids, model.max_norm, model.norm_type)
@@ -458,7 +460,7 @@ EXACT_TERMS, BATCHED_TERMS = 600_000, 300_000
 @functools.cache
 def size_of(case: cases.Case) -> tuple[int, int]:
     """How many derivatives the first step has, and how many terms its loss: counted, by evaluating it once."""
-    m, batch, weights = Batched(), next(data.batches(case)), data.weights(case)
+    m, batch, weights = Batched(), next(drawing.batches(case)), drawing.weights(case)
     inputs = {name: getattr(batch, name) for name in case.model.input_gradients}
     read = rows_read(case.model, batch)
     with np.errstate(all="ignore"):
@@ -474,5 +476,5 @@ def build(case: cases.Case, weights: Params) -> Trainer:
     arithmetic = arithmetic_for(case)
     if not arithmetic:
         raise Unsupported("too large for one evaluation of the loss a parameter")
-    validate.check_weights(case, weights)
+    validation.check_weights(case, weights)
     return Trainer(case, weights, arithmetic)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from reference.compare import Stage
-from reference.run import Result
+from reference.judge.result import Result
+from reference.judge.tolerance import Stage
 
 
 def assert_agrees(held: list[Result], stage: Stage, tensors: set[str] | None = None) -> None:

@@ -9,9 +9,11 @@ import threadpoolctl
 
 from reference.cases import Case
 from reference.catalogue import catalogue
-from reference.contract import BadInput
-from reference.diagnosis import diagnose
-from reference.run import TWINS, Result, judge, load
+from reference.errors import BadInput
+from reference.judge.load import load
+from reference.judge.result import Result
+from reference.judge.run import TWINS, judge
+from reference.mistakes.diagnosis import diagnose
 
 NOTHING_COVERED = 5
 LONG = 1000

@@ -14,9 +14,10 @@ from typing import Any
 import hypothesis
 import pytest
 
-from reference import arithmetic, catalogue, definition, run
+from reference import arithmetic, catalogue, definition
 from reference.cases import Batch, Case
 from reference.contract import Grads, Params, State, Trainer
+from reference.judge import run
 
 VALUES: dict[bytes, bytes] = {}
 """What the definition returned, by the digest of all that it had been given until then."""

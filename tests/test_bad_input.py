@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reference import data, validate
 from reference.cases import (
     CBOW,
     BagBatch,
@@ -21,11 +20,15 @@ from reference.cases import (
     LookupBatch,
     PairBatch,
     SharedNegatives,
+    drawing,
+    validation,
 )
 from reference.catalogue import catalogue
-from reference.cli import main
-from reference.contract import BadInput, Params
-from reference.run import TWINS, load
+from reference.commands.cli import main
+from reference.contract import Params
+from reference.errors import BadInput
+from reference.judge.load import load
+from reference.judge.run import TWINS
 
 CASES = {case.id: case for case in catalogue()}
 ONE = "classifier-one-sgd-dense-f64"
@@ -179,10 +182,10 @@ BATCHES = {
 
 
 def trained_on(name: str) -> Callable[[Case, Batch], object]:
-    return lambda case, batch: load(name).build(case, data.weights(case)).loss_and_grads(batch)
+    return lambda case, batch: load(name).build(case, drawing.weights(case)).loss_and_grads(batch)
 
 
-@pytest.mark.parametrize("judge", [validate.check_batch, *map(trained_on, TWINS)], ids=["validator", *TWINS])
+@pytest.mark.parametrize("judge", [validation.check_batch, *map(trained_on, TWINS)], ids=["validator", *TWINS])
 @pytest.mark.parametrize(("case", "batch", "given", "allowed"), BATCHES.values(), ids=BATCHES)
 def test_batch(judge: Callable, case: Case, batch: Batch, given: str, allowed: str) -> None:
     refused(judge, case, batch, given, allowed)
@@ -200,9 +203,9 @@ def refused(judge: Callable, case: Case, what: object, given: str, allowed: str)
 @pytest.mark.parametrize("dtype", ["int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"])
 def test_integers_that_the_validator_lets_pass_are_those_that_both_twins_take(dtype: str) -> None:
     batch = BagBatch(ids.astype(dtype), labels)
-    judges = [validate.check_batch, *map(trained_on, TWINS)]
+    judges = [validation.check_batch, *map(trained_on, TWINS)]
     try:
-        validate.check_batch(BAGS, batch)
+        validation.check_batch(BAGS, batch)
     except BadInput:
         for judge in judges:
             refused(judge, BAGS, batch, f"ids: are {dtype}", "integers")
@@ -244,11 +247,11 @@ WEIGHTS = {
 
 
 @pytest.mark.parametrize(
-    "judge", [validate.check_weights, *(load(name).build for name in TWINS)], ids=["validator", *TWINS]
+    "judge", [validation.check_weights, *(load(name).build for name in TWINS)], ids=["validator", *TWINS]
 )
 @pytest.mark.parametrize(("change", "given", "allowed"), WEIGHTS.values(), ids=WEIGHTS)
 def test_weights(judge: Callable, change: Callable[[Params], Params], given: str, allowed: str) -> None:
-    refused(judge, BAGS, change(data.weights(BAGS)), given, allowed)
+    refused(judge, BAGS, change(drawing.weights(BAGS)), given, allowed)
 
 
 def test_cbow_shares_no_negatives() -> None:

@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reference import cli, report
 from reference.catalogue import catalogue, select
-from reference.cli import main
-from reference.contract import BadInput
-from reference.run import TWINS
+from reference.commands import cli
+from reference.commands.cli import main
+from reference.commands.report import as_json
+from reference.errors import BadInput
+from reference.judge.run import TWINS
 
 ONE = "classifier-one-sgd-dense-f64"
 DIALOGUE = "classifier-dialogue-sgd-dense-f64"
@@ -175,7 +176,7 @@ def test_many_cases_are_judged_in_two_processes_with_the_same_results(monkeypatc
     monkeypatch.setattr(cli, "MANY", len(cases))
     apart = list(cli.judge_twins(cases))
     assert [[result.case.id for result in held.values()] for held in here] == [[case.id] * 2 for case in cases]
-    as_json = [report.as_json([result for held in judged for result in held.values()], {}) for judged in (here, apart)]
+    as_json = [as_json([result for held in judged for result in held.values()], {}) for judged in (here, apart)]
     assert as_json[0] == as_json[1]
 
 

@@ -12,7 +12,6 @@ import pytest
 import torch
 
 import numpy_impl
-from reference import data, run
 from reference.cases import (
     SGD,
     BagBatch,
@@ -26,23 +25,18 @@ from reference.cases import (
     PairBatch,
     Recorded,
     SkipGram,
+    drawing,
 )
 from reference.catalogue import catalogue
-from reference.compare import (
-    STAGES,
-    TOLERANCE,
-    Divergence,
-    Likeness,
-    Scale,
-    as_grads,
-    distance,
-    error,
-    moved,
-    row_sizes,
-    tolerance,
-)
-from reference.contract import BadInput, RowGrad, Unsupported
-from reference.run import TWINS, Result, hold, load
+from reference.contract import RowGrad
+from reference.errors import BadInput, Unsupported
+from reference.judge import run
+from reference.judge.distance import Likeness, Scale, distance, error, moved, row_sizes
+from reference.judge.form import as_grads
+from reference.judge.load import load
+from reference.judge.result import Divergence, Result
+from reference.judge.run import TWINS, hold
+from reference.judge.tolerance import STAGES, TOLERANCE, tolerance
 
 CASES = {case.id: case for case in catalogue()}
 IMPLEMENTATIONS = {name: load(name) for name in TWINS}
@@ -53,7 +47,7 @@ PAIRS = "skipgram-pairs-sgd-dense-f64"
 ADAM = "classifier-primes-adam-dense-f64"
 TABLE = "embedding.weight"
 V, D = CASES[ROWS].model.shapes[TABLE]
-U = len(np.unique(next(data.batches(CASES[ROWS])).ids))
+U = len(np.unique(next(drawing.batches(CASES[ROWS])).ids))
 
 Change = Callable[[Any], Any]
 
@@ -169,7 +163,7 @@ WRONG = {
     "parameter missing": (DENSE, "params", without(TABLE), "parameters"),
     "parameters None": (DENSE, "params", lambda params: None, "parameters"),
     "parameter float32": (DENSE, "params", one(TABLE, lambda table: table.astype("f")), TABLE),
-    "parameters not updated": (DENSE, "params", lambda params: data.weights(CASES[DENSE]), "fc2.bias"),
+    "parameters not updated": (DENSE, "params", lambda params: drawing.weights(CASES[DENSE]), "fc2.bias"),
     "parameters swapped": (
         PAIRS,
         "params",
@@ -254,7 +248,7 @@ def test_row_out_of_range_is_named(row: int) -> None:
 
 def test_untouched_row_is_named() -> None:
     found = judge(ROWS, Altered("params", one(TABLE, nudged))).first_divergence
-    before = data.weights(CASES[ROWS])[TABLE][V - 1, 4]
+    before = drawing.weights(CASES[ROWS])[TABLE][V - 1, 4]
     assert (found.index, found.expected, found.got) == ((V - 1, 4), before, np.nextafter(before, 2))
 
 
@@ -769,7 +763,7 @@ def test_two_yardsticks_know_how_far_they_are_from_each_other() -> None:
 
 
 def test_steps_between_two_comparisons_are_not_looked_at_and_the_last_one_is() -> None:
-    case, weights = CASES[DENSE], data.weights(CASES[DENSE])
+    case, weights = CASES[DENSE], drawing.weights(CASES[DENSE])
 
     def verdict(wrong_step: int) -> str:
         steps = itertools.count(1)

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reference import data, text, validate
 from reference.cases import (
     SGD,
     Batch,
@@ -23,8 +22,12 @@ from reference.cases import (
     PairBatch,
     SkipGram,
     Text,
+    drawing,
+    validation,
 )
 from reference.catalogue import catalogue
+from reference.data import text
+from reference.data.stream import Stream
 
 CASES = catalogue()
 DISTINCT = list({(case.model, case.data, case.dtype, case.seed, case.gain): case for case in CASES}.values())
@@ -39,8 +42,8 @@ def arrays(batch: Batch) -> list[np.ndarray]:
 
 def drawn(case: Case, steps: int = 4) -> Iterator[np.ndarray]:
     """The weights, then the first batches, one array after the other."""
-    yield from data.weights(case).values()
-    for batch in islice(data.batches(case), steps):
+    yield from drawing.weights(case).values()
+    for batch in islice(drawing.batches(case), steps):
         yield from arrays(batch)
 
 
@@ -55,7 +58,7 @@ def test_same_case_same_data_in_arrays_of_its_own(case: Case) -> None:
     assert as_bytes(once) == as_bytes(again)
     assert not any(np.may_share_memory(a, b) for a, b in combinations([*once, *again], 2))
     other = replace(case, seed=99)
-    assert data.weights(case).keys() == data.weights(other).keys()
+    assert drawing.weights(case).keys() == drawing.weights(other).keys()
     assert as_bytes(once) != as_bytes(drawn(other, steps=20))
 
 
@@ -92,14 +95,14 @@ def test_digest(case: Case, digest: str) -> None:
 
 
 def test_uniform_ids_are_uniform() -> None:
-    counts = np.bincount(data.Stream(5).ids((100_000,), 50), minlength=50)
+    counts = np.bincount(Stream(5).ids((100_000,), 50), minlength=50)
     assert len(counts) == 50
     np.testing.assert_allclose(counts, 2000, rtol=0.15)  # a standard deviation is 2 %
 
 
 def test_zipf_ids_fall_as_one_over_rank() -> None:
     n = 1023
-    counts = np.bincount(data.Stream(5).ids((200_000,), n, zipf=True), minlength=n)
+    counts = np.bincount(Stream(5).ids((200_000,), n, zipf=True), minlength=n)
     assert len(counts) == n
     octaves = np.array([counts[2**i - 1 : 2 ** (i + 1) - 1].mean() for i in range(10)])  # ranks 1, 2-3, 4-7, ...
     np.testing.assert_allclose(octaves[:-1] / octaves[1:], 2, rtol=0.15)
@@ -108,23 +111,23 @@ def test_zipf_ids_fall_as_one_over_rank() -> None:
 @pytest.mark.parametrize("zipf", [False, True])
 @pytest.mark.parametrize("n", [1, 2, 7, 1009])
 def test_ids_reach_both_ends_and_no_further(n: int, zipf: bool) -> None:
-    ids = data.Stream(3).ids((40 * n, 5), n, zipf)
+    ids = Stream(3).ids((40 * n, 5), n, zipf)
     assert ids.shape == (40 * n, 5)
     assert ids.dtype == np.int64
     assert (ids.min(), ids.max()) == (0, n - 1)
 
 
 def test_order_is_a_permutation() -> None:
-    order = data.Stream(1).order(100)
+    order = Stream(1).order(100)
     assert sorted(order) == list(range(100)) != order.tolist()
 
 
 @each_case
 def test_batches_fit_the_model(case: Case) -> None:
-    found = list(data.batches(case))
+    found = list(drawing.batches(case))
     assert len(found) == case.steps
     for batch in found:
-        validate.check_batch(case, batch)
+        validation.check_batch(case, batch)
         ids = batch.centers if isinstance(batch, PairBatch | BlockBatch) else getattr(batch, "ids", np.zeros(1))
         if isinstance(case.data, Drawn) and case.data.used:
             assert ids.max() < case.data.used
@@ -134,7 +137,7 @@ def test_batches_fit_the_model(case: Case) -> None:
 
 @each_case
 def test_weights(case: Case) -> None:
-    weights, model = data.weights(case), case.model
+    weights, model = drawing.weights(case), case.model
     assert {name: weight.shape for name, weight in weights.items()} == model.shapes
     for name, weight in weights.items():
         layer = name.split(".")[0]
@@ -167,7 +170,7 @@ def test_pairs_of_a_text_come_once_a_pass(source: str) -> None:
     )
     words = text.read(source).words
     case = Case("text", SkipGram(len(words), 3), SGD(), Text(source, batch_size=7, window=2), steps=100)
-    batches = list(data.batches(case))
+    batches = list(drawing.batches(case))
     assert {len(batch.centers) for batch in batches} == {7}
     seen = [(words[a], words[b]) for batch in batches for a, b in zip(batch.centers, batch.contexts, strict=True)]
     once_a_pass(seen, every)
@@ -181,7 +184,7 @@ def test_bags_of_a_text_come_once_a_pass(source: str) -> None:
     )
     words = text.read(source).words
     case = Case("text", Classifier(len(words), 3, (4,), 6), SGD(), Text(source, batch_size=5, length=4), steps=20)
-    batches = list(data.batches(case))
+    batches = list(drawing.batches(case))
     assert {len(batch.ids) for batch in batches} == {5}
     seen = [
         (tuple(words[i] for i in bag), label)

@@ -15,15 +15,17 @@ from rich.console import Console
 from test_readme import MINE
 
 import numpy_impl
-from numpy_impl.mistakes import MISTAKES, together
-from numpy_impl.variants import VARIANTS
-from reference import kills, report
 from reference.cases import Adam, Case
 from reference.catalogue import catalogue
-from reference.cli import main
+from reference.commands import mistakes
+from reference.commands.cli import main
+from reference.commands.report import show
 from reference.contract import Implementation, RowGrad
-from reference.diagnosis import alike, diagnose, finite, made
-from reference.run import Result, judge
+from reference.judge.result import Result
+from reference.judge.run import judge
+from reference.mistakes import MISTAKES, together
+from reference.mistakes.diagnosis import alike, diagnose, finite, made
+from reference.mistakes.variants import VARIANTS
 
 CASES = {case.id: case for case in catalogue()}
 CLASSIFIERS = [f"classifier-{name}-sgd-dense-f64" for name in ("dialogue", "one", "zeros")]
@@ -164,8 +166,8 @@ def test_a_known_mistake_is_named_where_it_is_caught(draw: int) -> None:
     """A sample, drawn anew in each run; where another one looks the same in the case, it is named beside it."""
     name = random.choice(sorted(MISTAKES | VARIANTS))
     planted = (MISTAKES | VARIANTS)[name]
-    small = kills.small(catalogue())
-    made = (kills.make(case, {name: planted}).get(name) for case in random.sample(small, len(small)))
+    small = mistakes.small(catalogue())
+    made = (mistakes.make(case, {name: planted}).get(name) for case in random.sample(small, len(small)))
     case = next(result.case for result in made if result and result.verdict == "disagree")
     said = told(name, case)
     assert said is None or any(name in words for words in said), f"{name} in {case.id}: {said}"
@@ -459,7 +461,7 @@ def test_the_case_that_is_shown_is_one_of_which_much_can_be_said(capsys: pytest.
     results[0].observed = ["step 1, loss: right", "w: off in rows 1"]
     results[1].observed = ["step 1, loss: right", "w: off in rows 2", "w: got is 2 times what is expected"]
     results[2].observed = ["step 1, loss: right", "w: got is 2 times what is expected"]
-    report.show(results, Console(width=200))
+    show(results, Console(width=200))
     out = capsys.readouterr().out
     assert f"no known mistake explains 3 of 4; in {second.id}:" in out
     assert "1 of 4 take too many steps to be searched for mistakes" in out
@@ -468,7 +470,7 @@ def test_the_case_that_is_shown_is_one_of_which_much_can_be_said(capsys: pytest.
 def test_a_variant_has_a_verdict_of_its_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     name = "accumulator-begins-at-a-tenth"
     (tmp_path / "keras.py").write_text(
-        f"from numpy_impl.variants import VARIANTS\nbuild = VARIANTS['{name}'].build\n", "utf-8"
+        f"from reference.mistakes.variants import VARIANTS\nbuild = VARIANTS['{name}'].build\n", "utf-8"
     )
     arguments = ["verify", "embedding-s*-adagrad*-f64", "--candidate", str(tmp_path / "keras.py")]
     assert main([*arguments, "--json", str(tmp_path / "out.json")]) == 1

@@ -11,7 +11,6 @@ import pytest
 from hypothesis import HealthCheck, Phase, example, given, note, settings
 from hypothesis import strategies as st
 
-from numpy_impl.mistakes import MISTAKES
 from reference.cases import (
     CBOW,
     SGD,
@@ -34,8 +33,10 @@ from reference.cases import (
     Softmax,
     SparseAdam,
 )
-from reference.contract import BadInput
-from reference.run import TWINS, hold, load
+from reference.errors import BadInput
+from reference.judge.load import load
+from reference.judge.run import TWINS, hold
+from reference.mistakes import MISTAKES
 
 twins = {name: load(name) for name in TWINS}
 
@@ -119,7 +120,7 @@ def verdict(case: Case, name: str, module: object) -> str:
     """That of an implementation; a case that proves nothing (a gradient of zeros) counts as unsupported."""
     with pytest.MonkeyPatch.context() as patch:
         # nobody chose these cases so that sums do not cancel: 1e5 eps of float64 are 2e-11 of a row's largest entry
-        patch.setattr("reference.run.tolerance", lambda case, stage, step: 1e5)
+        patch.setattr("reference.judge.run.tolerance", lambda case, stage, step: 1e5)
         try:
             result = hold(case, twins | {name: module})[name]
         except BadInput:

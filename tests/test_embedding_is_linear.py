@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy_impl.embedding import embedding
 from numpy_impl.linear import linear
 from reference import cases
-from reference.data import Stream
+from reference.data.stream import Stream
 from torch_impl.embedding import Embedding
 from torch_impl.linear import Linear
 

@@ -26,11 +26,11 @@ from numpy_impl import functional
 from numpy_impl.embedding import embedding
 from numpy_impl.embedding_bag import embedding_bag, weighted_bag
 from numpy_impl.linear import linear
-from numpy_impl.mistakes import MISTAKES
 from numpy_impl.objectives import decisions
-from reference import data
-from reference.cases import CBOW, SGD, Case, Classifier, Dialogue, Drawn, NegativeSampling, SkipGram
+from reference.cases import CBOW, SGD, Case, Classifier, Dialogue, Drawn, NegativeSampling, SkipGram, drawing
 from reference.contract import Implementation, RowGrad
+from reference.data.stream import Stream
+from reference.mistakes import MISTAKES
 
 NOTICED = 2e-6
 """The smallest relative error of a gradient entry of size 1 that must fail."""
@@ -87,7 +87,7 @@ def gradcheck(layer: Layer, *inputs: ndarray, tables: tuple[int, ...] = ()) -> N
 
 # --- the layers ------------------------------------------------------------------------------------------------------
 
-stream = data.Stream(27)
+stream = Stream(27)
 draw = stream.signed
 IDS = np.array([[1, 2, 3, 1], [4, 4, 4, 0], [2, 2, 2, 2]])  # row 5 is never looked up
 RAGGED = np.array([1, 2, 2, 4, 1, 1, 0])
@@ -184,7 +184,7 @@ def test_rows_of_a_dense_table_are_refused_by_gradcheck_itself() -> None:
 
 def gradcheck_of(implementation: Implementation, case: Case) -> None:
     """Hold the gradients of a whole model, of the case's first batch, against differences of its loss."""
-    weights, batch = data.weights(case), next(data.batches(case))
+    weights, batch = drawing.weights(case), next(drawing.batches(case))
 
     def loss_of(*parameters: ndarray) -> tuple[Any, Callable]:
         trainer = implementation.build(case, dict(zip(weights, parameters, strict=True)))

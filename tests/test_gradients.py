@@ -4,7 +4,7 @@ import pytest
 from agreement import assert_agrees
 
 from reference.cases import Case
-from reference.run import Result
+from reference.judge.result import Result
 
 
 def dense(case: Case) -> set[str]:

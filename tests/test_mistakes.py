@@ -19,14 +19,16 @@ import numpy as np
 import pytest
 
 from numpy_impl import functional, linear, rows
-from numpy_impl.mistakes import MISTAKES, Mistake, planting, together
-from numpy_impl.variants import VARIANTS
-from reference import data, kills
-from reference.cases import CBOW, SGD, Case, Classifier, Dialogue, Drawn, Embedding, NegativeSampling, SkipGram
+from reference.cases import CBOW, SGD, Case, Classifier, Dialogue, Drawn, Embedding, NegativeSampling, SkipGram, drawing
 from reference.catalogue import catalogue
-from reference.cli import main
+from reference.commands import mistakes
+from reference.commands.cli import main
 from reference.contract import Implementation
-from reference.run import TWINS, Diagnosis, Result, hold, load
+from reference.judge.load import load
+from reference.judge.result import Diagnosis, Result
+from reference.judge.run import TWINS, hold
+from reference.mistakes import MISTAKES, Mistake, planting, together
+from reference.mistakes.variants import VARIANTS
 
 EVERY = MISTAKES | VARIANTS
 SHORT = {case.id: replace(case, steps=min(case.steps, 15)) for case in catalogue()}
@@ -48,13 +50,13 @@ def signature(result: Result) -> object:
 def seen(dtype: str, apart: bool) -> dict[str, list[object]]:
     """What is seen of each in the cases, the cheapest first, that it takes to catch them all, or to tell them apart."""
     found: dict[str, list[object]] = {name: [] for name in EVERY}
-    cases = [case for case in kills.small(catalogue()) if case.dtype == dtype]
+    cases = [case for case in mistakes.small(catalogue()) if case.dtype == dtype]
     for case in sorted(cases, key=lambda case: case.steps * len(case.model.shapes)):
         alike = Counter(map(repr, found.values()))
         unknown = {n: EVERY[n] for n in EVERY if not found[n] or (apart and alike[repr(found[n])] > 1)}
         if not unknown:
             break
-        for name, result in kills.make(case, unknown).items():
+        for name, result in mistakes.make(case, unknown).items():
             if result.verdict != "agree":
                 found[name].append((case.id, signature(result)))
     return found
@@ -84,10 +86,10 @@ UNNAMED = {
 @pytest.mark.long
 def test_every_one_is_named_by_a_diagnosis() -> None:
     """As if it were somebody's own implementation; and none by the name of another."""
-    every = {name: kills.Kill(known) for name, known in kills.known().items()}
-    kills.run(kills.small(catalogue()), every)
+    every = {name: mistakes.Kill(known) for name, known in mistakes.known().items()}
+    mistakes.run(mistakes.small(catalogue()), every)
     for kill in every.values():
-        kills.name(kill)
+        mistakes.name(kill)
     assert {name: kill.named_wrongly for name, kill in every.items() if kill.named_wrongly} == {}
     assert {name for name, kill in every.items() if not kill.named_rightly} == UNNAMED
 
@@ -184,7 +186,7 @@ def test_only_where_a_function_is_called_can_a_mistake_be_made() -> None:
     """Every mistake is right in every case that does not call its functions: here those with the most of them."""
     for case_id in ("classifier-square-sgd-dense-f64", "skipgram-small-norms-sgd-clip-dense-f64"):
         case = SHORT[case_id]
-        made = kills.make(case, EVERY)
+        made = mistakes.make(case, EVERY)
         others = {name: mistake for name, mistake in EVERY.items() if name not in made}
         results = hold(case, {TORCH: load(TORCH)} | others, against=(TORCH,))
         assert len(others) > 50
@@ -207,8 +209,8 @@ def test_the_twin_is_right_again_after_a_mistake() -> None:
 
 
 def gradients(implementation: Implementation, case: Case) -> dict[str, np.ndarray]:
-    trainer = implementation.build(case, data.weights(case))
-    return dict(trainer.loss_and_grads(next(data.batches(case)))[1])
+    trainer = implementation.build(case, drawing.weights(case))
+    return dict(trainer.loss_and_grads(next(drawing.batches(case)))[1])
 
 
 SQUARE = SHORT["classifier-square-sgd-dense-f64"]
@@ -244,7 +246,7 @@ def test_the_later_of_two_is_planted_around_the_earlier() -> None:
     "case", ["cbow-hits-mask-sgd-rows-f64", "classifier-every-sgd-dense-f64", "embedding-seldom-sparseadam-rows-f64"]
 )
 def test_any_two_in_one_function_can_be_planted_at_once(case: str) -> None:
-    made = {name: EVERY[name] for name in kills.make(SHORT[case], EVERY) if name != "vocabulary-too-small"}
+    made = {name: EVERY[name] for name in mistakes.make(SHORT[case], EVERY) if name != "vocabulary-too-small"}
     pairs = {
         f"{one} + {other}": together(made[one], made[other])
         for one, other in permutations(made, 2)
@@ -261,7 +263,7 @@ def test_none_at_once_is_the_twin() -> None:
 def test_a_function_that_the_twin_has_not_is_said() -> None:
     lost = replace(MISTAKES["sign-turned"], plants={"cross_entropie": lambda right: right})
     with pytest.raises(LookupError, match="cross_entropie"):
-        lost.build(SQUARE, data.weights(SQUARE))
+        lost.build(SQUARE, drawing.weights(SQUARE))
 
 
 # --- what is said of them --------------------------------------------------------------------------------------------
@@ -394,7 +396,7 @@ def command(capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch) -> C
     """`twingrad mistakes` over four cases, as it is where the output goes to a file."""
     for name in ("FORCE_COLOR", "TTY_COMPATIBLE", "COLUMNS"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(kills, "catalogue", lambda: FEW)
+    monkeypatch.setattr(mistakes, "catalogue", lambda: FEW)
 
     def run(*arguments: object) -> tuple[int, str, str]:
         code = main(["mistakes", *map(str, arguments)])
@@ -458,12 +460,12 @@ def test_a_name_that_is_not_its_own_fails(command: Callable, monkeypatch: pytest
         found = [Diagnosis(name, "mistake", (), "", "", "") for name in names]
         return lambda candidate, results: [result.diagnosis.extend(found) for result in results]
 
-    monkeypatch.setattr(kills, "diagnose", named("sign-turned"))
+    monkeypatch.setattr(mistakes, "diagnose", named("sign-turned"))
     code, out, _ = command("bias-not-summed", "--diagnose")
     assert code == 1
     assert "0 of 1 are named, and alone, in each of up to 12 cases; 1 of them wrongly" in out
     assert "  bias-not-summed is named in 0 of 2, in others as sign-turned" in out
-    monkeypatch.setattr(kills, "diagnose", named("sign-turned", "bias-not-summed"))
+    monkeypatch.setattr(mistakes, "diagnose", named("sign-turned", "bias-not-summed"))
     code, out, _ = command("bias-not-summed", "--diagnose")
     assert code == 0
     assert "  bias-not-summed is named in 2 of 2, in some beside sign-turned" in out
@@ -521,8 +523,8 @@ def test_a_process() -> None:
 
 
 def test_only_small_cases_are_run() -> None:
-    small = kills.small(catalogue())
+    small = mistakes.small(catalogue())
     assert {case.family for case in small} == {case.family for case in catalogue()}
-    assert max(case.steps for case in small) == kills.STEPS
-    assert max(sum(map(math.prod, case.model.shapes.values())) for case in small) <= kills.PARAMETERS
+    assert max(case.steps for case in small) == mistakes.STEPS
+    assert max(sum(map(math.prod, case.model.shapes.values())) for case in small) <= mistakes.PARAMETERS
     assert not any(case.name.startswith("text") for case in small)

@@ -15,15 +15,16 @@ import torch
 
 from numpy_impl import functional as by_hand
 from numpy_impl.embedding_bag import embedding_bag, weighted_bag
-from numpy_impl.mistakes import MISTAKES
-from numpy_impl.variants import VARIANTS
-from reference import data
-from reference.cases import SGD, BagBatch, Case, Classifier, CrossEntropy, Drawn, EmbeddingBag, LookupBatch
+from reference.cases import SGD, BagBatch, Case, Classifier, CrossEntropy, Drawn, EmbeddingBag, LookupBatch, drawing
 from reference.cases import Embedding as EmbeddingModel
 from reference.catalogue import catalogue
-from reference.compare import as_grads
-from reference.contract import BadInput, RowGrad
-from reference.run import TWINS, hold, load
+from reference.contract import RowGrad
+from reference.errors import BadInput
+from reference.judge.form import as_grads
+from reference.judge.load import load
+from reference.judge.run import TWINS, hold
+from reference.mistakes import MISTAKES
+from reference.mistakes.variants import VARIANTS
 from torch_impl import functional as in_torch
 
 twins = {name: load(name) for name in TWINS}
@@ -147,7 +148,7 @@ both = pytest.mark.parametrize("name", TWINS)
 
 
 def first_step(case: Case, batch: object, name: str) -> tuple[float, dict]:
-    trainer = twins[name].build(case, data.weights(case))
+    trainer = twins[name].build(case, drawing.weights(case))
     loss, grads = trainer.loss_and_grads(batch)
     return loss, as_grads(case, grads, {})
 
@@ -161,7 +162,7 @@ def test_5_an_empty_bag_and_one_of_padding_alone_are_zero_and_have_no_gradient(n
     upstream = np.array([[1.0, 2, 3], [4, 5, 6], [7, 8, 9]])
     batch = BagBatch(np.array([2, 2, 5]), offsets=np.array([0, 2, 2]), upstream=upstream)
     loss, grads = first_step(BAG, batch, name)
-    weight = data.weights(BAG)["embedding.weight"]
+    weight = drawing.weights(BAG)["embedding.weight"]
     assert loss == pytest.approx(weight[5] @ upstream[2], rel=1e-14)
     assert grads["embedding.weight"].rows.tolist() == [5]
     np.testing.assert_array_equal(grads["embedding.weight"].values, upstream[2:])
@@ -172,7 +173,7 @@ def test_5_an_empty_bag_and_one_of_padding_alone_are_zero_and_have_no_gradient(n
 def test_4_a_batch_of_padding_alone_changes_nothing(name: str, sparse: bool) -> None:
     """pytorch#82486: it made SparseAdam crash."""
     case = Case("padding", EmbeddingModel(6, 3, padding_idx=2), SGD(lr=1.0), Drawn((3,)), sparse=sparse)
-    initial = data.weights(case)["embedding.weight"]
+    initial = drawing.weights(case)["embedding.weight"]
     trainer = twins[name].build(case, {"embedding.weight": initial.copy()})
     _, grads = trainer.loss_and_grads(LookupBatch(np.array([2, 2]), np.ones((2, 3))))
     gradient = as_grads(case, grads, {})["embedding.weight"]
@@ -223,8 +224,8 @@ def test_what_is_not_said_is_as_in_torch() -> None:
 def test_9_an_id_that_is_out_of_range_is_refused_before_a_framework_sees_it(name: str, case_of: type) -> None:
     """NumPy wraps -1 round, torch raises, JAX clamps the read and drops the gradient."""
     case = Case("range", case_of(6, 3), SGD(), Drawn((2, 2)))
-    batch = next(data.batches(case))
-    trainer = twins[name].build(case, data.weights(case))
+    batch = next(drawing.batches(case))
+    trainer = twins[name].build(case, drawing.weights(case))
     ids = batch.ids.copy()
     ids[0, 1] = -1
     with pytest.raises(BadInput, match=r"-1 at \[0, 1\]"):

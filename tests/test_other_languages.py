@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from numpy_impl.mistakes import MISTAKES
-from reference import diagnosis, vector
-from reference.cli import main
+from reference.commands.cli import main
+from reference.mistakes import MISTAKES, diagnosis
+from reference.vectors.reading import HERE, files
 
 NODE = shutil.which("node")
 ROOT = Path(__file__).parent.parent
 PROGRAM = ROOT / "tests" / "other_languages" / "classifier.mjs"
-CLASSIFIERS = [path.stem for path in vector.files([vector.HERE]) if path.stem.startswith("classifier-")]
+CLASSIFIERS = [path.stem for path in files([HERE]) if path.stem.startswith("classifier-")]
 
 pytestmark = pytest.mark.skipif(
     not NODE, reason="Node is not installed: the round trip through JavaScript was not made"
@@ -34,7 +34,7 @@ def checked(tmp_path: Path, capsys: pytest.CaptureFixture) -> Checked:
         (tmp_path / "program.mjs").write_text(program, encoding="utf-8")
         (tmp_path / "vectors").mkdir()
         for case in cases:
-            shutil.copy(vector.HERE / f"{case}.json", tmp_path / "vectors")
+            shutil.copy(HERE / f"{case}.json", tmp_path / "vectors")
         subprocess.run([str(NODE), "program.mjs", "vectors", "results"], cwd=tmp_path, check=True, timeout=60)
         code = main(["vectors", "check", str(tmp_path / "vectors"), "--results", str(tmp_path / "results")])
         return code, capsys.readouterr().out

@@ -16,7 +16,7 @@ from urllib.parse import unquote
 import pytest
 from evidence import EVIDENCE, HOSTILE
 
-from reference.cli import main
+from reference.commands.cli import main
 from reference.read.align import PAIRS
 from reference.read.evidence import FILES
 

@@ -1,6 +1,6 @@
 """The path as a whole: every step was taken, and compared."""
 
-from reference.run import Result
+from reference.judge.result import Result
 
 
 def test_whole_path_agrees(held: list[Result]) -> None:

@@ -22,11 +22,11 @@ from evidence import ENVIRONMENT, EVIDENCE, HOSTILE
 from torch import Tensor
 
 from numpy_impl import functional as by_hand
-from reference import data
-from reference.cases import SGD, Case, Drawn, EmbeddingBag
+from reference.cases import SGD, Case, Drawn, EmbeddingBag, drawing
 from reference.catalogue import OPTIONS, catalogue
-from reference.cli import main
-from reference.contract import BadInput
+from reference.commands.cli import main
+from reference.data.dialogue import DIALOGUE_IDS, DIALOGUE_LABELS
+from reference.errors import BadInput
 from reference.read import numbers, page
 from reference.read.align import PAIRS, Misaligned, Part, read_pair, text_of
 from reference.read.evidence import FILES
@@ -154,11 +154,11 @@ def executed(loss: Tensor) -> list[str]:
 
 
 def of_case(case: Case) -> Tensor:
-    batch = next(data.batches(case))
+    batch = next(drawing.batches(case))
     tensors = type(batch)(*(as_tensor(getattr(batch, field.name)) for field in fields(batch)))
     for name in case.model.input_gradients:
         getattr(tensors, name).requires_grad_()
-    return build(case, data.weights(case)).model(tensors)
+    return build(case, drawing.weights(case)).model(tensors)
 
 
 def drawn_bag(**options: Any) -> Case:
@@ -304,8 +304,8 @@ def three_digits(expected: np.ndarray, told: Any) -> None:
 
 
 def test_the_numbers_of_the_bags_are_those_of_the_formulas(told: dict) -> None:
-    p = data.weights(numbers.BAGS)
-    ids, labels, lr = data.DIALOGUE_IDS, data.DIALOGUE_LABELS, numbers.BAGS.optimizer.lr
+    p = drawing.weights(numbers.BAGS)
+    ids, labels, lr = DIALOGUE_IDS, DIALOGUE_LABELS, numbers.BAGS.optimizer.lr
     for step in told["bags"]["runs"][0]["steps"]:
         table = p["embedding.weight"]
         pooled = np.array([(table[a] + table[b] + table[c]) / 3 for a, b, c in ids])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from reference.cli import main
+from reference.commands.cli import main
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 MINE = re.search(r"```python\n(import numpy.*?)```", README, re.DOTALL).group(1)

@@ -3,7 +3,7 @@
 import pytest
 from agreement import assert_agrees
 
-from reference.run import Result
+from reference.judge.result import Result
 
 
 @pytest.mark.cases(where=lambda case: case.row_tables)

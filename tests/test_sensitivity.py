@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reference import compare, data, definition
+from reference import definition
+from reference.cases import drawing
 from reference.catalogue import catalogue
-from reference.cli import main
+from reference.commands.cli import main
+from reference.judge import tolerance
 
 CASES = {case.id: case for case in catalogue()}
 
@@ -31,7 +33,7 @@ def test_small_errors_are_noticed_in_every_tensor(tmp_path: Path, dtype: str, ai
 
 def test_what_is_noticed_is_what_the_tolerance_and_the_entry_say(tmp_path: Path) -> None:
     case = CASES["linear-primes-sgd-dense-f64"]
-    _, grads = definition.build(case, data.weights(case)).loss_and_grads(next(data.batches(case)))
+    _, grads = definition.build(case, drawing.weights(case)).loss_and_grads(next(drawing.batches(case)))
     _, plants = planted(tmp_path, case.id)
     for plant in (plant for plant in plants if plant["step"] == 1):
         gradient = grads[plant["tensor"]]
@@ -41,12 +43,12 @@ def test_what_is_noticed_is_what_the_tolerance_and_the_entry_say(tmp_path: Path)
         )
         assert abs(entry) >= 0.09 * np.abs(row).max()
         # 96 eps of the row's largest entry, up to the twin's own rounding and the distance between two sizes
-        expected = compare.TOLERANCE["float64"]["grads"] * case.eps * np.abs(row).max() / abs(entry)
+        expected = tolerance.TOLERANCE["float64"]["grads"] * case.eps * np.abs(row).max() / abs(entry)
         assert expected / 1.1 <= plant["noticed"] <= expected * 1.5
 
 
 def test_a_comparison_that_notices_too_little_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(compare.TOLERANCE["float64"], "grads", 1e5)
+    monkeypatch.setitem(tolerance.TOLERANCE["float64"], "grads", 1e5)
     code, plants = planted(tmp_path, "linear-small-sgd-dense-f64")
     assert code == 1
     assert max(plant["noticed"] for plant in plants) > 1e-12

@@ -12,7 +12,8 @@ from dataclasses import fields, replace
 import jaxtyping
 jaxtyping.install_import_hook(["numpy_impl", "torch_impl"], "beartype.beartype")
 from reference.catalogue import catalogue
-from reference.run import TWINS, hold, load
+from reference.judge.load import load
+from reference.judge.run import TWINS, hold
 twins = {name: load(name) for name in TWINS}
 every = [case for case in catalogue() if case.dtype == "float64" and case.steps < 100]
 

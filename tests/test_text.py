@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reference import data, text
-from reference.cases import SGD, Case, Dialogue, SkipGram
-from reference.contract import BadInput
+from reference.cases import SGD, Case, Dialogue, SkipGram, drawing
+from reference.data import text
+from reference.data.dialogue import DIALOGUE_CORPUS
+from reference.errors import BadInput
 
 paragraphs = st.lists(st.lists(st.sampled_from("abcde"), min_size=1, max_size=14), min_size=1, max_size=20)
 
@@ -110,8 +111,8 @@ def test_topics_are_as_skewed_as_language() -> None:
 
 
 def test_dialogue_has_seven_words_and_one_step_a_word() -> None:
-    lines = [line.split() for line in data.DIALOGUE_CORPUS.split("\n\n")]
-    words = text.read_string(data.DIALOGUE_CORPUS, min_count=1).words
+    lines = [line.split() for line in DIALOGUE_CORPUS.split("\n\n")]
+    words = text.read_string(DIALOGUE_CORPUS, min_count=1).words
     assert set(words) == {"the", "cat", "sat", "on", "mat", "dog", "barked"}
     epoch = []
     for line in lines:
@@ -122,7 +123,7 @@ def test_dialogue_has_seven_words_and_one_step_a_word() -> None:
     case = Case("dialogue", SkipGram(7, 3, reduction="sum"), SGD(), Dialogue(), steps=31)
     found = [
         (Counter(words[i] for i in batch.centers), Counter(words[i] for i in batch.contexts))
-        for batch in data.batches(case)
+        for batch in drawing.batches(case)
     ]
     assert found == epoch + epoch + epoch[:1]
 

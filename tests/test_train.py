@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reference.cli import main
-from reference.run import load
+from reference.commands.cli import main
+from reference.judge.load import load
 
 PARAGRAPHS = (
     "the cat and the dog ate the fish",

@@ -14,7 +14,6 @@ from torch_impl import optimizers
 ROOT = Path(__file__).parent.parent
 ONLY_BY_HAND = {
     "rows.py": "the gradient of a looked-up row, which is autograd's business",
-    "variants.py": "what other frameworks do differently",
     "workspace.py": "memory, which is PyTorch's own business",
 }
 BY_TORCH = {

@@ -5,7 +5,6 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from reference import data
 from reference.cases import (
     SGD,
     Adagrad,
@@ -20,9 +19,11 @@ from reference.cases import (
     PairBatch,
     RMSprop,
     SparseAdam,
+    drawing,
 )
 from reference.catalogue import catalogue
-from reference.run import TWINS, load
+from reference.judge.load import load
+from reference.judge.run import TWINS
 
 # weight decay moves every row
 WITH_TABLES = [
@@ -48,10 +49,10 @@ def looked_up(
 @pytest.mark.parametrize("case", WITH_TABLES, ids=lambda case: case.id)
 def test_untouched_rows_stay(case: Case) -> None:
     for name in TWINS:
-        initial = data.weights(case)
+        initial = drawing.weights(case)
         trainer = load(name).build(case, {key: value.copy() for key, value in initial.items()})
         ever: dict[str, set[int]] = {table: set() for table in case.model.tables}
-        for batch in data.batches(case):
+        for batch in drawing.batches(case):
             _, grads = trainer.loss_and_grads(batch)
             trainer.step()
             for table in ever:
@@ -85,8 +86,8 @@ def test_some_cases_leave_rows_untouched() -> None:
 def test_sgd_on_rows_builds_nothing_of_the_tables_size() -> None:
     V, D = 200_000, 32
     case = Case("large", Classifier(V, D, (16,), 4), SGD(lr=0.1), Drawn((32, 16)), sparse=True, steps=2)
-    weights = data.weights(case)
-    first, second = data.batches(case)
+    weights = drawing.weights(case)
+    first, second = drawing.batches(case)
     trainer = load("numpy_impl").build(case, weights)
     trainer.loss_and_grads(first)
     trainer.step()

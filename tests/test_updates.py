@@ -2,7 +2,7 @@
 
 from agreement import assert_agrees
 
-from reference.run import Result
+from reference.judge.result import Result
 
 
 def test_parameters_agree(held: list[Result]) -> None:

@@ -18,20 +18,26 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from numpy_impl.mistakes import MISTAKES
-from numpy_impl.variants import VARIANTS
-from reference import cases, diagnosis, vector
+from reference import cases
 from reference.catalogue import catalogue
-from reference.cli import main
-from reference.contract import BadInput
-from reference.flags import FLAGS
-from reference.run import TWINS, hold, load
-from reference.schema import SCHEMA
-from reference.strict_json import LARGEST, check
+from reference.commands.cli import main
+from reference.errors import BadInput
+from reference.judge.load import load
+from reference.judge.run import TWINS, hold
+from reference.mistakes import MISTAKES, diagnosis
+from reference.mistakes.variants import VARIANTS
+from reference.vectors import writing
+from reference.vectors.checking import Recording
+from reference.vectors.flags import FLAGS
+from reference.vectors.reading import HERE, files, parsed, read_vector
+from reference.vectors.schema import SCHEMA
+from reference.vectors.selection import selection
+from reference.vectors.strict_json import LARGEST, check
+from reference.vectors.writing import plain, schema_file
 
-PATHS = vector.files([vector.HERE])
-VECTORS = [vector.read_vector(path) for path in PATHS]
-RECORDED = vector.Recording({found.case.id: found.steps for found in VECTORS})
+PATHS = files([HERE])
+VECTORS = [read_vector(path) for path in PATHS]
+RECORDED = Recording({found.case.id: found.steps for found in VECTORS})
 CASES = {case.id: case for case in catalogue()}
 ROWS, DENSE = "skipgram-pairs-sgd-rows-f64", "classifier-dialogue-sgd-dense-f32"
 
@@ -55,7 +61,7 @@ def vectors(capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch, tmp_
 
 @functools.cache
 def written(name: str) -> str:
-    return vector.written(CASES[name])
+    return writing.written(CASES[name])
 
 
 def exact(name: str) -> dict[str, Any]:
@@ -63,9 +69,9 @@ def exact(name: str) -> dict[str, Any]:
 
 
 def test_they_are_the_selection() -> None:
-    """After a change of the catalogue: twingrad vectors write reference/vectors."""
-    assert [path.stem for path in PATHS] == [case.id for case in vector.selection(catalogue())]
-    assert (vector.HERE / "schema.json").read_text(encoding="utf-8") == vector.schema_file()
+    """After a change of the catalogue: twingrad vectors write reference/vectors/data."""
+    assert [path.stem for path in PATHS] == [case.id for case in selection(catalogue())]
+    assert (HERE / "schema.json").read_text(encoding="utf-8") == schema_file()
 
 
 def test_a_random_sample_is_exact() -> None:
@@ -73,7 +79,7 @@ def test_a_random_sample_is_exact() -> None:
     seed = random.SystemRandom().getrandbits(32)
     print("seed", seed)
     for path in random.Random(seed).sample(PATHS, 6):
-        assert vector.written(CASES[path.stem]) == path.read_text(encoding="utf-8"), f"{path.stem}, seed {seed}"
+        assert written(path.stem) == path.read_text(encoding="utf-8"), f"{path.stem}, seed {seed}"
 
 
 def test_a_wrong_digit_in_a_vector_does_not_stand(tmp_path: Path) -> None:
@@ -82,7 +88,7 @@ def test_a_wrong_digit_in_a_vector_does_not_stand(tmp_path: Path) -> None:
     at = text.rindex('"loss": ') + len('"loss": 1.2')
     wrong = text[:at] + str((int(text[at]) + 1) % 10) + text[at + 1 :]
     (tmp_path / "wrong.json").write_text(wrong, encoding="utf-8")
-    assert vector.read_vector(tmp_path / "wrong.json").steps[-1]["loss"] != exact(ROWS)["steps"][-1]["loss"]
+    assert read_vector(tmp_path / "wrong.json").steps[-1]["loss"] != exact(ROWS)["steps"][-1]["loss"]
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
@@ -90,7 +96,7 @@ def test_numbers_are_as_short_as_their_dtype_allows(dtype: str) -> None:
     random_bits = np.random.default_rng(0).integers(0, 2**32, 2000, dtype=np.uint32)
     numbers = random_bits.view("float32") if dtype == "float32" else random_bits.astype("float64") / 3
     numbers = numbers[np.isfinite(numbers)].astype(dtype)
-    written = [json.dumps(x) for x in vector.plain(numbers, dtype)]
+    written = [json.dumps(x) for x in plain(numbers, dtype)]
     assert np.array([float(text) for text in written]).astype(dtype).tobytes() == numbers.tobytes()
     digits = [len(text.lstrip("-").split("e")[0].replace(".", "").strip("0")) for text in written]
     assert max(digits) == (9 if dtype == "float32" else 17)
@@ -215,7 +221,7 @@ def test_what_is_read_is_what_the_schema_allows(data: st.DataObject) -> None:
     refused = said_of(check, changed, SCHEMA, SCHEMA)
     assert VALIDATOR.is_valid(changed) == (not refused), refused
     if not refused:
-        said_of(vector.parsed, changed)
+        said_of(parsed, changed)
 
 
 def said_of(function: Callable[..., Any], *arguments: Any) -> str:
@@ -540,4 +546,4 @@ def test_bytes_that_are_cut_or_changed_never_raise_anything_else(data: st.DataOb
         raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))
     path = tmp_path_factory.getbasetemp() / "changed.json"
     path.write_bytes(raw)
-    assert "\n" not in said_of(vector.read_vector, path)
+    assert "\n" not in said_of(read_vector, path)

@@ -10,8 +10,10 @@ from torch import Tensor
 from torch.optim.lr_scheduler import LinearLR
 from torch.sparse import check_sparse_tensor_invariants
 
-from reference import cases, validate
-from reference.contract import Params, Unsupported
+from reference import cases
+from reference.cases import validation
+from reference.contract import Params
+from reference.errors import Unsupported
 from torch_impl import cbow, classifier, embedding, embedding_bag, linear, optimizers, skipgram
 
 MODELS = {
@@ -45,7 +47,7 @@ class Trainer:
             self.schedule = LinearLR(self.optimizer, start_factor=1, end_factor=last, total_iters=case.steps)
 
     def loss_and_grads(self, batch: cases.Batch) -> tuple[float, dict[str, Tensor]]:
-        validate.check_batch(self.case, batch)
+        validation.check_batch(self.case, batch)
         tensors = type(batch)(*(as_tensor(getattr(batch, field.name)) for field in fields(batch)))
         inputs = {name: getattr(tensors, name).requires_grad_() for name in self.case.model.input_gradients}
         self.optimizer.zero_grad()
@@ -83,5 +85,5 @@ def build(case: cases.Case, weights: Params) -> Trainer:
     """A trainer in PyTorch. Raises Unsupported where PyTorch refuses the case, BadInput for wrong weights."""
     if case.refusal:
         raise Unsupported(case.refusal)
-    validate.check_weights(case, weights)
+    validation.check_weights(case, weights)
     return Trainer(case, weights)

@@ -17,7 +17,7 @@ from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
-from reference.contract import BadInput
+from reference.errors import BadInput
 
 PAIRS = (
     "embedding",

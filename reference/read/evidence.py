@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from reference.catalogue import catalogue
-from reference.compare import STAGES
-from reference.contract import BadInput
-from reference.report import sentence
+from reference.environment import sentence
+from reference.errors import BadInput
+from reference.judge.tolerance import STAGES
 
 MADE_BY = {
     "verify": "make verify",

@@ -5,7 +5,6 @@ They are those of the NumPy twin at work. It is watched, not changed: what its l
 
 from __future__ import annotations
 
-import importlib
 import re
 import sys
 from collections import Counter
@@ -19,10 +18,12 @@ from typing import Any
 
 import numpy as np
 
-from reference import data, text
-from reference.cases import SGD, Batch, Case, Classifier, Dialogue, PairBatch, SkipGram
+from reference.cases import SGD, Batch, Case, Classifier, Dialogue, PairBatch, SkipGram, drawing
 from reference.contract import Implementation, RowGrad
-from reference.run import load
+from reference.data import text
+from reference.data.dialogue import DIALOGUE_CORPUS, DIALOGUE_IDS, DIALOGUE_LABELS
+from reference.judge.load import load
+from reference.mistakes import MISTAKES
 
 BAGS = Case("numbers", Classifier(10, 5, (10,), 2), SGD(lr=0.5), Dialogue(), steps=12, sparse=True)
 WORDS, LETTERS = 12, 800
@@ -71,7 +72,7 @@ def stories(source: str = text.TOPICS) -> dict[str, Any]:
     Raises:
         BadInput: the text cannot be read or has no two words side by side.
     """
-    passage = data.DIALOGUE_CORPUS if source == text.TOPICS else beginning(source)
+    passage = DIALOGUE_CORPUS if source == text.TOPICS else beginning(source)
     return {"bags": _bags(), "words": _words(passage) | {"given": source != text.TOPICS}}
 
 
@@ -94,8 +95,8 @@ def beginning(source: str) -> str:
 
 def _bags() -> dict[str, Any]:
     """The dialogue's four bags, and the classifier that learns them."""
-    batches = list(data.batches(BAGS))
-    ids, labels = data.DIALOGUE_IDS, data.DIALOGUE_LABELS
+    batches = list(drawing.batches(BAGS))
+    ids, labels = DIALOGUE_IDS, DIALOGUE_LABELS
     told = _tell(Story(BAGS, batches, {"table": "embedding.weight"}, _observe_classifier), MISTAKEN["bags"])
     counts = Counter(ids.reshape(-1).tolist())
     for run in told["runs"]:
@@ -216,16 +217,12 @@ def _tell(story: Story, mistaken: Sequence[str]) -> dict[str, Any]:
 
 
 def _mistakes(wanted: Sequence[str]) -> dict[str, Any]:
-    try:
-        known = importlib.import_module(f"{TWIN}.mistakes").MISTAKES
-    except (ModuleNotFoundError, AttributeError):
-        return {}
-    return {name: known[name] for name in wanted if name in known}
+    return {name: MISTAKES[name] for name in wanted}
 
 
 def _train(story: Story, implementation: Implementation) -> list[Arrays]:
     """The arrays of every step: the tables before it, what flows forward and back, and the gradients of the tables."""
-    trainer = implementation.build(story.case, data.weights(story.case))
+    trainer = implementation.build(story.case, drawing.weights(story.case))
     seen = []
     for batch in story.batches:
         params = trainer.params()
@@ -262,7 +259,9 @@ def watch(run: Callable[[], Any]) -> tuple[Any, list[Call]]:
         comprehension = code.co_name.startswith("<") and code.co_name != "<lambda>"
         if event != "return" or frame.f_back is None or comprehension:
             return
-        if module(frame).startswith(f"{TWIN}.") and module(frame.f_back).startswith(f"{TWIN}."):
+        if module(frame).startswith((f"{TWIN}.", "reference.mistakes.")) and module(frame.f_back).startswith(
+            f"{TWIN}."
+        ):
             caller = f"{module(frame.f_back).removeprefix(f'{TWIN}.')}.{frame.f_back.f_code.co_qualname}"
             given = next(iter(frame.f_locals.values()), None)
             calls.append(Call(caller, given[0] if isinstance(given, tuple) and given else given, returned))

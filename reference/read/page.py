@@ -18,7 +18,7 @@ from markupsafe import Markup, escape
 from pygments.lexers import PythonLexer
 from pygments.token import Comment, Keyword, Name, Number, String
 
-from reference.contract import BadInput
+from reference.errors import BadInput
 from reference.read.align import PAIRS, Pair, read_pair
 
 HERE = Path(__file__).parent

@@ -13,11 +13,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reference import data, flags
-from reference.cases import SGD, Case, Classifier, EmbeddingBag
+from reference.cases import SGD, Case, Classifier, EmbeddingBag, drawing
 from reference.catalogue import catalogue
-from reference.diagnosis import diagnose
-from reference.run import Result, judge, load
+from reference.judge.load import load
+from reference.judge.result import Result
+from reference.judge.run import judge
+from reference.mistakes.diagnosis import diagnose
+from reference.vectors import flags
 
 pytestmark = pytest.mark.third_party
 LIBRARIES = ("autograd", "jax", "tinygrad")
@@ -50,7 +52,7 @@ def results(request: pytest.FixtureRequest) -> list[Result]:
 
 
 def ties(case: Case) -> bool:
-    return flags.tied_maxima(flags.Seen(case, data.weights(case), list(data.batches(case))))
+    return flags.tied_maxima(flags.Seen(case, drawing.weights(case), list(drawing.batches(case))))
 
 
 def inexact(result: Result) -> bool:

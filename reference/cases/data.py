@@ -1,0 +1,76 @@
+"""Where the batches of a case come from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from numpy import ndarray
+
+from reference.cases.batches import BagBatch, Batch
+
+
+@dataclass(frozen=True)
+class Dialogue:
+    """The small run of a written dialogue on backpropagation: four bags, or the seven-word corpus.
+
+    A classifier sees the four bags in every step. Skip-gram and CBOW see one centre word a step, with all its contexts
+    within the window; after the last word of the corpus they begin anew.
+    """
+
+    window: int = 1
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Seeded batches, new in every step.
+
+    shape: that of the ids, or (B,) rows, or (N,) pairs, or (N, C) for N contexts of 1 to C words, or (N, T) for N
+    blocks of T words. zipf: ids as skewed as words are (density 1/rank) instead of uniform. used: how many of the
+    vocabulary's rows may occur (default: all), so that some are sure never to be looked up. ragged: bags of 0 to L ids,
+    the last one empty in every other step, handed over with offsets. ids_dtype: that of the ids. Where the model has a
+    padding_idx, the first bag is of padding alone.
+    """
+
+    shape: tuple[int, ...]
+    zipf: bool = False
+    used: int | None = None
+    ragged: bool = False
+    ids_dtype: Literal["int64", "int32"] = "int64"
+
+
+@dataclass(frozen=True)
+class Text:
+    """Mini-batches of a real text, in an order drawn once for each pass.
+
+    source: `pydoc_data.topics` or the path of a UTF-8 file. A classifier gets paragraphs, cut or repeated to `length`
+    ids, and their chapter; a skip-gram the pairs within `window`, or with shared negatives the text in blocks of
+    `length` words with the window around them; CBOW the contexts. Of these, as word2vec has it,
+    dynamic_window: each centre has a window of its own, drawn from 1 to `window`. subsample: the threshold t, above
+    which frequent words are dropped before there are windows (`reference.data.text.kept`). Both are drawn anew in each
+    pass. min_count: how often a word must occur to be one (default: 5 times, in a short text once).
+    """
+
+    source: str
+    batch_size: int
+    length: int = 16
+    window: int = 2
+    dynamic_window: bool = False
+    subsample: float | None = None
+    min_count: int | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Recorded:
+    """Weights by name and batches as they stand in a test vector (`reference.vectors`)."""
+
+    weights: dict[str, ndarray]
+    batches: tuple[Batch, ...]
+
+    @property
+    def ragged(self) -> bool:
+        """Whether bags are handed over with offsets."""
+        return any(isinstance(batch, BagBatch) and batch.offsets is not None for batch in self.batches)
+
+
+Data = Dialogue | Drawn | Text | Recorded

@@ -1,0 +1,1 @@
+"""The command `twingrad`: one file a command, and what they share."""

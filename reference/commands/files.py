@@ -1,0 +1,46 @@
+"""Files that a command writes, in one move or not at all."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+from reference.errors import BadInput
+
+
+def check_writable(path: Path, option: str = "--json") -> None:
+    """Raise BadInput now, before the work, if a file cannot be written there afterwards."""
+    folder = path.parent
+    if path.is_dir():
+        raise BadInput(f"{option} {path}: is a folder; the name of a file is needed")
+    if path.exists() and not path.is_file():
+        raise BadInput(f"{option} {path}: is a device or a pipe; the name of a file is needed")
+    if not folder.is_dir():
+        raise BadInput(f"{option} {path}: the folder {folder} does not exist")
+    if not os.access(folder, os.W_OK | os.X_OK) or (path.exists() and not os.access(path, os.W_OK)):
+        raise BadInput(f"{option} {path}: cannot be written (permission denied)")
+
+
+def write_whole(path: Path, content: str) -> None:
+    """Put the content there in one move, so that nobody ever sees half a file. Raises BadInput where that fails."""
+    path = path.resolve()  # through a link, into the file that it names
+    try:
+        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, delete=False) as file:
+            try:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+                os.chmod(file.name, 0o644)
+                os.replace(file.name, path)
+            except BaseException:
+                os.unlink(file.name)
+                raise
+    except OSError as error:
+        raise BadInput(f"{path}: cannot be written ({error.strerror})") from None
+
+
+def complain(message: str) -> None:
+    """One line on the error stream."""
+    print(f"twingrad: {message}", file=sys.stderr)

@@ -1,0 +1,267 @@
+"""`twingrad mistakes`: every known mistake is made in every small case, to see which cases catch it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import threadpoolctl
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from reference.cases import Case
+from reference.catalogue import catalogue, matching
+from reference.commands.exit_codes import AGREE, DISAGREE
+from reference.commands.files import check_writable, write_whole
+from reference.commands.progress import tracked
+from reference.environment import environment, sentence
+from reference.errors import BadInput
+from reference.judge.load import load
+from reference.judge.result import Result
+from reference.judge.run import hold
+from reference.mistakes.diagnosis import diagnose, spread
+from reference.mistakes.known import RIGHT, Known, Mistake, known, makeable
+
+DTYPES = ("float64", "float32")
+STEPS, PARAMETERS = 5, 5000
+"""Up to so many steps of a case are run, and only cases with at most so many parameters."""
+
+WIDE = 160
+"""From so many columns on, a terminal has room for a column for each model."""
+
+TOLD_BY = 12
+"""By so many of the cases that catch it, and all that do not, a diagnosis is to tell which mistake it is."""
+
+
+@dataclass
+class Kill:
+    """One mistake and how each case did in which it is made, by the case's id.
+
+    named: what a diagnosis takes it for in each of the cases that it is to tell it by; None where none was asked.
+    """
+
+    known: Known
+    results: dict[str, Result] = field(default_factory=dict)
+    named: list[set[str]] | None = None
+
+    @property
+    def id(self) -> str:
+        """Its name."""
+        return self.known.mistake.name
+
+    @property
+    def mistake(self) -> Mistake:
+        """The implementation."""
+        return self.known.mistake
+
+    @property
+    def caught_by(self) -> dict[str, Result]:
+        """The results of the cases that catch it."""
+        return {case: result for case, result in self.results.items() if result.verdict in ("disagree", "error")}
+
+    @property
+    def survives(self) -> list[str]:
+        """The dtypes in which no case catches it."""
+        caught = {result.case.dtype for result in self.caught_by.values()}
+        return [dtype for dtype in DTYPES if dtype not in caught]
+
+    @property
+    def named_rightly(self) -> int:
+        """In how many of the cases its own name is among those that it gets."""
+        return sum(self.mistake.name in names for names in self.named or ())
+
+    @property
+    def named_wrongly(self) -> list[str]:
+        """The names that it gets in a case in which it does not get its own."""
+        return sorted({name for names in self.named or () if self.mistake.name not in names for name in names})
+
+
+def small(cases: Iterable[Case]) -> list[Case]:
+    """The cases that need no file and have few parameters, each of a few steps."""
+    return [
+        replace(case, steps=min(case.steps, STEPS))
+        for case in cases
+        if not hasattr(case.data, "source") and sum(map(math.prod, case.model.shapes.values())) <= PARAMETERS
+    ]
+
+
+def make(case: Case, mistakes: Mapping[str, Mistake]) -> dict[str, Result]:
+    """Make in the case those mistakes that can be made there, and hold each against the right implementation."""
+    made = makeable(case, mistakes)
+    results = hold(case, {RIGHT: load(RIGHT)} | made, against=(RIGHT,)) if made else {}
+    return {name: results[name] for name in made}
+
+
+def name(kill: Kill) -> None:
+    """Take the mistake for a candidate of which nothing is known, and enter what a diagnosis names it."""
+    results = [replace(result, diagnosis=[], observed=[]) for result in kill.results.values()]
+    caught = spread((result for result in results if result.verdict == "disagree"), TOLD_BY)
+    diagnose(kill.mistake, [*caught, *(result for result in results if result.verdict == "agree")])
+    kill.named = [{diagnosis.name for diagnosis in result.diagnosis} for result in caught]
+
+
+def where(result: Result) -> dict[str, Any]:
+    """The step and the stage in which a case catches a mistake, and the tensors in which it shows there."""
+    first = result.first_divergence
+    if first is None:
+        return {"step": result.steps, "stage": "error", "tensors": []}
+    tensors = sorted({d.tensor for d in result.divergences if d.stage == first.stage})
+    return {"step": first.step, "stage": first.stage, "tensors": tensors}
+
+
+# --- the command -----------------------------------------------------------------------------------------------------
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options of `mistakes`."""
+    add = parser.add_argument
+    add("pattern", nargs="?", metavar="PATTERN", help="mistakes whose name contains it, or matches it with * and ?")
+    add("--json", metavar="FILE", type=Path, help="write the whole matrix there")
+    add("--diagnose", action="store_true", help="take each for a candidate, too, and show what it is named")
+    add("--list", action="store_true", help="print the names with what each is, and stop")
+    parser.set_defaults(run=show_kills)
+
+
+def show_kills(options: argparse.Namespace) -> int:
+    """Make every known mistake in every small case, and show which cases catch it; exit 1 where one survives."""
+    every = {name: Kill(found) for name, found in known().items()}
+    chosen = {name: every[name] for name in matching(every, options.pattern)}
+    if not chosen:
+        raise BadInput(f"no mistake matches {options.pattern!r}; `twingrad mistakes --list` names all {len(every)}")
+    if options.list:
+        print("\n".join(f"{name}: {kill.mistake.sentence}" for name, kill in chosen.items()))
+        return AGREE
+    if options.json:
+        check_writable(options.json)
+    cases = small(catalogue())
+    with threadpoolctl.threadpool_limits(1):
+        run(cases, chosen)
+        for kill in tracked(list(chosen.values())) if options.diagnose else ():
+            name(kill)
+        env = environment()
+    if options.json:
+        write_whole(options.json, as_json(chosen.values(), env))
+    show(list(chosen.values()), cases, Console(width=None if sys.stdout.isatty() else WIDE))
+    print(sentence(env))
+    return DISAGREE if any(kill.survives or kill.named_wrongly for kill in chosen.values()) else AGREE
+
+
+def run(cases: Sequence[Case], kills: Mapping[str, Kill]) -> None:
+    """Make every mistake in every case, and enter the results."""
+    mistakes = {name: kill.mistake for name, kill in kills.items()}
+    for case in tracked(cases):
+        for name, result in make(case, mistakes).items():
+            kills[name].results[case.id] = result
+
+
+def show(kills: Sequence[Kill], cases: Sequence[Case], console: Console) -> None:
+    """Print a line for each mistake, then one for each part of an implementation that they are made in."""
+    families = list(dict.fromkeys(case.family for case in cases))
+    console.print(_by_mistake(kills, families if console.width >= WIDE else []))
+    if len(kills) > 1:
+        console.print(_by_subject(kills, families))
+    for kill in kills:
+        if kill.survives:
+            line = f" in {' and '.join(kill.survives)}: no case catches {kill.mistake.sentence}"
+            console.print(Text.assemble((f"{kill.mistake.name} survives", "red"), line), soft_wrap=True)
+    survivors = sum(bool(kill.survives) for kill in kills)
+    counts = Counter(kill.known.kind for kill in kills)
+    made = " and ".join(f"{number} {kind}{'s' * (number > 1)}" for kind, number in counts.items())
+    outcome = f"{survivors} survive" if survivors else "each is caught in float64 and in float32"
+    console.print(Text(f"{made}, {len(cases)} cases: {outcome}"))
+    if any(kill.named is not None for kill in kills):
+        _show_names(kills, console)
+
+
+def _show_names(kills: Sequence[Kill], console: Console) -> None:
+    """What each is named where it is taken for a candidate: those that are not named, alone, in every case."""
+    alone = [kill for kill in kills if kill.named and all(names == {kill.mistake.name} for names in kill.named)]
+    wrong = sum(bool(kill.named_wrongly) for kill in kills)
+    outcome = f"{wrong} of them wrongly" if wrong else "none gets a name that is not its own"
+    few = f"in each of up to {TOLD_BY} cases"
+    console.print(Text(f"taken for candidates, {len(alone)} of {len(kills)} are named, and alone, {few}; {outcome}"))
+    for kill in kills:
+        named = kill.named or []
+        if kill in alone:
+            continue
+        others = sorted(set().union(*named) - {kill.mistake.name, *kill.named_wrongly})
+        parts = [f"is named in {kill.named_rightly} of {len(named)}"]
+        parts += [f"in some beside {', '.join(others)}"] if others else []
+        parts += [f"in others as {', '.join(kill.named_wrongly)}"] if kill.named_wrongly else []
+        style = "red" if kill.named_wrongly else ""
+        console.print(Text.assemble((f"  {kill.mistake.name}", style), f" {', '.join(parts)}"), soft_wrap=True)
+
+
+def _by_mistake(kills: Sequence[Kill], families: Sequence[str]) -> Table:
+    table = _table("cases that catch each mistake / cases that run the line it is in")
+    table.add_column("mistake", no_wrap=True)
+    for column in (*families, *DTYPES):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("shows first in", no_wrap=True)
+    subject = ""
+    for kill in kills:
+        if kill.mistake.subject != subject:
+            subject = kill.mistake.subject
+            table.add_section()
+            table.add_row(Text(subject, "bold"))
+        run = Counter(key for result in kill.results.values() for key in (result.case.family, result.case.dtype))
+        caught = Counter(key for result in kill.caught_by.values() for key in (result.case.family, result.case.dtype))
+        cells = [f"{caught[key]}/{run[key]}" if run[key] else "" for key in (*families, *DTYPES)]
+        table.add_row(f"  {kill.mistake.name}", *cells, shows_in(kill), style="red" if kill.survives else None)
+    return table
+
+
+def _by_subject(kills: Sequence[Kill], families: Sequence[str]) -> Table:
+    table = _table("mistakes that the cases of each model catch")
+    table.add_column("made in")
+    for column in ("mistakes", *families, "caught in both dtypes"):
+        table.add_column(column, justify="right")
+    for subject in dict.fromkeys(kill.mistake.subject for kill in kills):
+        made = [kill for kill in kills if kill.mistake.subject == subject]
+        caught = [{result.case.family for result in kill.caught_by.values()} for kill in made]
+        by = [sum(family in found for found in caught) for family in families]
+        both = sum(not kill.survives for kill in made)
+        table.add_row(subject, *(str(number) if number else "" for number in (len(made), *by, both)))
+    return table
+
+
+def _table(title: str) -> Table:
+    return Table(title=Text(title), title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+
+
+def shows_in(kill: Kill) -> str:
+    """The stage and the tensor in which most of the cases see the mistake first."""
+    seen = Counter(
+        f"{place['stage']} {tensor}" if tensor != place["stage"] else tensor
+        for place in map(where, kill.caught_by.values())
+        for tensor in place["tensors"] or [place["stage"]]
+    )
+    return seen.most_common(1)[0][0] if seen else ""
+
+
+def as_json(kills: Iterable[Kill], env: dict[str, Any]) -> str:
+    """The whole matrix as JSON: one object a mistake, with the cases that catch it."""
+    rows = [
+        {
+            "name": kill.mistake.name,
+            "kind": kill.known.kind,
+            "sentence": kill.mistake.sentence,
+            "wrong": kill.mistake.wrong,
+            "right": kill.mistake.right,
+            "sources": list(kill.mistake.sources),
+            "caught_by": {case: where(result) for case, result in kill.caught_by.items()},
+            "cases": len(kill.results),
+            "named": kill.named if kill.named is None else [sorted(names) for names in kill.named],
+        }
+        for kill in kills
+    ]
+    return json.dumps({"mistakes": rows, "environment": env}, indent=1, allow_nan=False) + "\n"

@@ -1,0 +1,155 @@
+"""`twingrad sensitivity`: how small an error in one single entry of a gradient is noticed."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import threadpoolctl
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from reference import definition
+from reference.cases import Case, drawing
+from reference.catalogue import catalogue, select
+from reference.commands.exit_codes import AGREE, DISAGREE
+from reference.commands.files import check_writable, write_whole
+from reference.commands.progress import tracked
+from reference.contract import RowGrad
+from reference.environment import environment, sentence
+from reference.judge.form import flat
+from reference.judge.load import load
+from reference.judge.result import Result
+from reference.judge.run import TRUTH, TWINS, Runner, compare, follow, start
+from reference.mistakes.known import RIGHT
+
+AIM = {"float64": 1e-12, "float32": 1e-4}
+"""An error of this part of the entry must be noticed in the first step, wherever it is."""
+
+ENTRIES, LATE, SIZE = 3, 15, 0.1
+"""So many entries of each tensor get an error, in the first step and in one of so many; those that are at least so
+large, beside the largest of their row."""
+
+ERRORS = 10 ** np.arange(-1, -17, -0.125)
+"""Relative errors, the largest first."""
+
+
+@dataclass(frozen=True)
+class Plant:
+    """An error that was planted, and the smallest part of the entry from which on it is noticed."""
+
+    case: str
+    dtype: str
+    step: int
+    tensor: str
+    index: tuple[int, ...]
+    noticed: float
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options of `sensitivity`."""
+    add = parser.add_argument
+    add("pattern", nargs="?", metavar="PATTERN", help="cases whose id contains it, or matches it with * and ?")
+    add("--seed", type=int, metavar="N", help="which entries are drawn (default: others in each run)")
+    add("--json", metavar="FILE", type=Path, help="write every error that was planted there")
+    parser.set_defaults(run=show)
+
+
+def show(options: argparse.Namespace) -> int:
+    """Plant errors in random entries of right gradients, and show from which size on they are noticed."""
+    cases = select(catalogue(), options.pattern)
+    if options.json:
+        check_writable(options.json)
+    seed = random.randrange(2**31) if options.seed is None else options.seed
+    draw = random.Random(seed)
+    for twin in TWINS:
+        load(twin)  # before the limit, which reaches only what is loaded
+    with threadpoolctl.threadpool_limits(1):
+        plants = [plant for case in tracked(cases) for plant in planted(case, draw)]
+        env = environment()
+    if options.json:
+        whole = {"seed": seed, "plants": [asdict(plant) for plant in plants], "environment": env}
+        write_whole(options.json, json.dumps(whole, indent=1) + "\n")
+    Console(width=None if sys.stdout.isatty() else 160).print(table(plants))
+    print(f"entries drawn with --seed {seed}. {sentence(env)}")
+    first = [plant for plant in plants if plant.step == 1]
+    return DISAGREE if any(plant.noticed > AIM[plant.dtype] for plant in first) else AGREE
+
+
+def planted(case: Case, draw: random.Random) -> Iterator[Plant]:
+    """Train the right twin beside what it is held against, and plant errors in its gradients."""
+    exact = definition.arithmetic_for(case) is not None
+    other = TRUTH if exact else next(twin for twin in TWINS if twin != RIGHT)
+    short = replace(case, steps=min(case.steps, LATE)) if case.lr_decay_to is None else case
+    weights = drawing.weights(short)
+    runners = [start(short, other, definition if exact else load(other), weights)]
+    runners.append(start(short, RIGHT, load(RIGHT), weights))
+    late = draw.randint(2, short.steps) if short.steps > 1 else 1
+    for step in follow(short, runners, weights, (other,)):
+        if step in (1, late):
+            yield from (noticed(short, step, *place, *runners) for place in places(runners[1], draw))
+        if step == late:
+            break
+
+
+def places(right: Runner, draw: random.Random) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """Random entries of each gradient, each with the name of its tensor."""
+    for name, gradient in flat("grads", right.out["grads"]):
+        values = gradient.values if isinstance(gradient, RowGrad) else gradient
+        if not values.size:
+            continue
+        sizes = np.abs(values)
+        large = np.argwhere((sizes > 0) & (sizes >= SIZE * sizes.max(axis=-1, keepdims=True)))
+        for _ in range(min(ENTRIES, len(large))):
+            yield name, tuple(large[draw.randrange(len(large))].tolist())
+
+
+def noticed(case: Case, step: int, tensor: str, index: tuple[int, ...], other: Runner, right: Runner) -> Plant:
+    """The smallest error of the entry that the comparison notices, as it notices every larger one."""
+    smallest = float("inf")
+    for size in ERRORS:
+        wrong = Runner(Result(case, "planted"), out=dict(right.out))
+        gradient = right.out["grads"][tensor]
+        values = (gradient.values if isinstance(gradient, RowGrad) else gradient).copy()
+        values[index] *= values.dtype.type(1 + size)
+        altered = replace(gradient, values=values) if isinstance(gradient, RowGrad) else values
+        wrong.out["grads"] = right.out["grads"] | {tensor: altered}
+        compare(wrong, other, case, step, both=False)
+        if not any(d.tensor == tensor and d.stage == "grads" for d in wrong.result.divergences):
+            break
+        smallest = float(size)
+    return Plant(case.id, case.dtype, step, tensor, index, smallest)
+
+
+def table(plants: Sequence[Plant]) -> Table:
+    """For each dtype, in the first step and later, the error that is noticed everywhere, and the worst place."""
+    title = Text("the smallest error that is noticed in one entry of a gradient, at least a tenth of its row's largest")
+    shown = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for column in ("dtype", "step"):
+        shown.add_column(column)
+    for column in ("cases", "errors", "everywhere", "99 % of them", "half", "aim"):
+        shown.add_column(column, justify="right")
+    shown.add_column("least sensitive in")
+    for dtype, aim in AIM.items():
+        for when, members in (
+            ("first", [p for p in plants if p.dtype == dtype and p.step == 1]),
+            ("later", [p for p in plants if p.dtype == dtype and p.step > 1]),
+        ):
+            if members:
+                worst = max(members, key=lambda plant: plant.noticed)
+                parts = (np.quantile([plant.noticed for plant in members], q, method="higher") for q in (1, 0.99, 0.5))
+                sizes = ["never" if np.isinf(part) else f"{part:.1e}" for part in parts]
+                where = f"{worst.case}, {worst.tensor}{list(worst.index)}, step {worst.step}"
+                counts = str(len({plant.case for plant in members})), str(len(members))
+                style = "red" if when == "first" and worst.noticed > aim else None
+                allowed = f"{aim:.0e}" if when == "first" else "–"
+                shown.add_row(dtype, when, *counts, *sizes, allowed, where, style=style)
+    return shown

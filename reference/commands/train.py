@@ -1,0 +1,361 @@
+"""`twingrad train`: a model learns a text, through the contract, in whichever implementation."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import signal
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from statistics import fmean
+from typing import Literal
+
+import numpy as np
+import threadpoolctl
+from jaxtyping import Float
+from numpy import ndarray
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from reference.cases import CBOW, SGD, Case, Classifier, NegativeSampling, SkipGram, Text, drawing
+from reference.commands.exit_codes import AGREE, DISAGREE, INTERRUPTED, NOTHING
+from reference.commands.files import check_writable, complain, write_whole
+from reference.contract import Params
+from reference.data import text
+from reference.errors import BadInput, Unsupported, one_line
+from reference.judge.form import as_loss, as_params
+from reference.judge.load import load
+from reference.judge.run import TWINS, Runner, close, follow, start
+
+LR = {"skipgram": 0.1, "cbow": 0.25, "classifier": 0.5}
+"""By model; word2vec's own rates, 0.025 and 0.05, are for texts a thousand times as long as Python's manual."""
+
+EPOCHS = {"skipgram": 5, "cbow": 5, "classifier": 10}
+
+SUBSAMPLE, SUBSAMPLED_FROM = 1e-3, 10_000
+"""word2vec's threshold, and the length in words from which a text is subsampled: a tiny one would lose its words."""
+
+
+class Stopped(Exception):
+    """Training cannot go on: the twin beside departs, the implementation failed, or the loss is no longer finite."""
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options of `train`."""
+    add, count = parser.add_argument, _whole(1)
+    add("model", choices=LR, metavar="{" + ",".join(LR) + "}", help="what to train")
+    add("--text", metavar="FILE", default=text.TOPICS, help="a UTF-8 text (default: pydoc_data.topics)")
+    add("--implementation", metavar="MODULE|FILE.py", default=TWINS[0], help="who trains (default: %(default)s)")
+    add("--out", metavar="FILE", type=Path, help="write the vectors there, in word2vec's text format")
+    add("--epochs", metavar="N", type=count, help="how often to go through the text (default: 5, classifier 10)")
+    add("--dim", metavar="D", type=count, default=50, help="numbers in a vector (default: %(default)s)")
+    add("--window", metavar="W", type=count, help="words to each side that are context, at most (default: 5)")
+    add("--negatives", metavar="K", type=count, help="negative samples for each pair (default: 5)")
+    rates = ", ".join(f"{lr} {model}" for model, lr in LR.items())
+    add("--lr", metavar="LR", type=_rate, help=f"learning rate (default: {rates})")
+    small = "256, fewer for a vocabulary under 1024, classifier 16"
+    add("--batch-size", metavar="B", type=count, help=f"examples in a batch (default: {small})")
+    add("--min-count", metavar="N", type=count, help="leave rarer words out (default: 5, of short texts 1)")
+    add("--seed", metavar="S", type=_whole(0), default=0, help="of all that is drawn (default: %(default)s)")
+    add("--dtype", choices=("float32", "float64"), help="(default: float32; beside a twin float64)")
+    add(
+        "--verify-every", metavar="N", type=count, help="every N steps, and after the last, compare with the other twin"
+    )
+    parser.set_defaults(run=train)
+
+
+def _whole(least: int) -> Callable[[str], int]:
+    def parse(given: str) -> int:
+        if not given.isdecimal() or not least <= int(given) < 2**31:
+            raise argparse.ArgumentTypeError(f"{given!r} is not a whole number from {least} to {2**31 - 1}")
+        return int(given)
+
+    return parse
+
+
+def _rate(given: str) -> float:
+    try:
+        rate = float(given)
+    except ValueError:
+        rate = math.nan
+    if not 0 < rate < math.inf:
+        raise argparse.ArgumentTypeError(f"{given!r} is not a number above 0")
+    return rate
+
+
+def train(options: argparse.Namespace) -> int:
+    """Train a model on a text: skip-gram or CBOW with negative sampling, or a classifier of paragraphs by chapter."""
+    if options.out:
+        check_writable(options.out, "--out")
+    try:
+        return _train(options)
+    except Unsupported as unsupported:
+        complain(f"{options.implementation} does not do this case: {unsupported}")
+        return NOTHING
+    except Stopped as stopped:
+        complain(f"{stopped}; nothing was written")
+        return DISAGREE
+    except MemoryError:
+        raise BadInput("not enough memory; a smaller --dim, --window or --batch-size is needed") from None
+
+
+def _train(options: argparse.Namespace) -> int:
+    case = case_of(options)
+    assert isinstance(case.data, Text)
+    corpus, weights = text.read(case.data.source, case.data.min_count), initial(case)
+    names = [options.implementation]
+    if options.verify_every:
+        names.append(next(twin for twin in TWINS if twin != options.implementation))
+    modules = {name: load(name) for name in names}
+    with threadpoolctl.threadpool_limits(1), np.errstate(all="ignore"), _interruptible() as interrupted:
+        runners = [start(case, name, module, weights) for name, module in modules.items()]
+        for runner in runners:
+            _check(runner)
+        losses = _verified(case, runners, weights, options.verify_every) if runners[1:] else _alone(case, runners[0])
+        done, seconds = _walk(case, losses, interrupted)
+        params = _params(case, runners[0])
+        written = ""
+        if options.out:
+            write_whole(options.out, word2vec(corpus.words, params[case.model.tables[0]]))
+            written = f"{len(corpus.words)} vectors of {options.dim} numbers written to {options.out}"
+        if interrupted:
+            saved = written or "nothing was written, there is no --out"
+            complain(f"interrupted after step {len(done)} of {case.steps}; {saved}")
+            return INTERRUPTED
+        last = done[-math.ceil(case.steps / epochs_of(options)) :]
+        speed = words_a_step(case) * len(done) / seconds
+        print(
+            f"{case.family}, {options.implementation}: {len(corpus.words)} words, {case.steps} steps, "
+            f"mean loss of the last epoch {fmean(last):.4f}, {speed:,.0f} words a second"
+        )
+        if runners[1:]:
+            print(_agreement(runners, options.verify_every))
+        if isinstance(case.model, Classifier):
+            told, largest = accuracy(case, params)
+            print(f"{told:.1%} of the training paragraphs are told right; {largest:.1%} are of the longest chapter")
+        for word, near in neighbours(corpus, params[case.model.tables[0]]):
+            print(f"{word}: {', '.join(f'{other} {cosine:.2f}' for other, cosine in near)}")
+        if written:
+            print(written)
+    return AGREE
+
+
+# --- what is trained -------------------------------------------------------------------------------------------------
+
+
+def case_of(options: argparse.Namespace) -> Case:
+    """The case that the options name, with as many steps as its epochs have batches.
+
+    Raises:
+        BadInput: the text cannot be read or is too short, or an option does not belong to the model.
+    """
+    corpus = text.read(options.text, options.min_count)
+    words, lr = len(corpus.words), options.lr or LR[options.model]
+    if options.model == "classifier":
+        for name in ("window", "negatives"):
+            if getattr(options, name) is not None:
+                raise BadInput(f"--{name}: a classifier has none; it is for skipgram and cbow")
+        source = Text(options.text, options.batch_size or 16, min_count=options.min_count)
+        case = Case("train", Classifier(words, options.dim, (32,), corpus.num_chapters), SGD(lr=lr), source)
+    else:
+        # the gradients of a batch are summed, as if pair after pair had been learned; few words would meet too often
+        batch_size = options.batch_size or min(256, max(1, words // 4))
+        subsample = SUBSAMPLE if corpus.counts.sum() > SUBSAMPLED_FROM else None
+        source = Text(
+            options.text,
+            batch_size,
+            window=options.window or 5,
+            dynamic_window=True,
+            subsample=subsample,
+            min_count=options.min_count,
+        )
+        objective = NegativeSampling(options.negatives or 5, "mask")
+        model = (
+            SkipGram(words, options.dim, objective, "sum")
+            if options.model == "skipgram"
+            else CBOW(words, options.dim, "mean", objective, "sum")
+        )
+        case = Case("train", model, SGD(lr=lr), source, sparse=True, lr_decay_to=lr * 1e-4)
+    steps = max(1, round(epochs_of(options) * drawing.examples(case) / source.batch_size))
+    # in float32 rounding alone can lead to the other side of a ReLU's kink, and from there away from the twin
+    dtype: Literal["float32", "float64"] = options.dtype or ("float64" if options.verify_every else "float32")
+    return replace(case, steps=steps, seed=options.seed, dtype=dtype)
+
+
+def epochs_of(options: argparse.Namespace) -> int:
+    """How often to go through the text."""
+    return options.epochs or EPOCHS[options.model]
+
+
+def initial(case: Case) -> Params:
+    """The case's own weights, its tables smaller: as in word2vec ±1/(2 D), and 0 to predict; ±0.3 for a classifier.
+
+    In ±1 they would begin many times too large, and what is drawn would outweigh what is learned.
+    """
+    weights = drawing.weights(case)
+    if isinstance(case.model, SkipGram | CBOW):
+        weights[case.model.given] /= 2 * case.model.embedding_dim
+        weights[case.model.output][:] = 0
+    else:
+        weights["embedding.weight"] *= np.array(0.3, case.dtype)
+    return weights
+
+
+def words_a_step(case: Case) -> float:
+    """How many words of the running text one batch stands for."""
+    assert isinstance(case.data, Text)
+    corpus = text.read(case.data.source, case.data.min_count)
+    return sum(map(len, corpus.sentences)) * case.data.batch_size / drawing.examples(case)
+
+
+# --- training --------------------------------------------------------------------------------------------------------
+
+
+def _check(runner: Runner) -> None:
+    """Raise what the result says: that the case is not done, or what went wrong."""
+    name, result = runner.result.implementation, runner.result
+    if result.verdict == "unsupported":
+        raise Unsupported(result.reason)
+    if result.verdict == "error":
+        raise Stopped(f"{name}: {result.reason}")
+    missing = [what for what in ("step", "params") if not hasattr(runner.trainer, what)]
+    if missing:
+        raise Unsupported(f"its trainer has no {' and no '.join(f'{what}()' for what in missing)}")
+
+
+def _alone(case: Case, runner: Runner) -> Iterator[float]:
+    """Train; yields the loss of each step."""
+    trainer, name = runner.trainer, runner.result.implementation
+    for step, batch in enumerate(drawing.batches(case), start=1):
+        try:
+            loss = as_loss(trainer.loss_and_grads(batch)[0])
+            trainer.step()
+        except (Exception, SystemExit) as error:
+            raise Stopped(f"{name}: step {step} raised {one_line(error)}") from None
+        yield loss
+
+
+def _verified(case: Case, runners: Sequence[Runner], weights: Params, every: int) -> Iterator[float]:
+    """Train the first beside the second; yields the loss of each step. Raises Stopped where they part."""
+    runner, other = runners
+    names = [either.result.implementation for either in runners]
+    for _ in follow(case, runners, weights, names, every):
+        if first := runner.result.first_divergence:
+            raise Stopped(f"{runner.result.implementation} departs from {other.result.implementation} at {first}")
+        for either in runners:
+            _check(either)
+        yield runner.out["loss"]
+
+
+def _agreement(runners: Sequence[Runner], every: int) -> str:
+    runner, other = runners
+    close(runner)
+    worst, gaps = max(runner.result.worst.values()), runner.result.reason
+    beside = f"held against {other.result.implementation} every {every} steps: at most {worst:.3g} eps off"
+    return f"{beside}; {gaps}" if gaps else beside
+
+
+def _params(case: Case, runner: Runner) -> Params:
+    try:
+        params = as_params(case, runner.trainer.params())
+    except (Exception, SystemExit) as error:
+        raise Stopped(f"{runner.result.implementation}: params() raised {one_line(error)}") from None
+    for name, values in params.items():
+        if not np.isfinite(values).all():
+            raise Stopped(f"{runner.result.implementation}: {name} is no longer finite; a smaller --lr may help")
+    return params
+
+
+def _walk(case: Case, losses: Iterator[float], interrupted: list[bool]) -> tuple[list[float], float]:
+    """Go through the steps, with a progress bar on a terminal; returns the losses of an example, and the seconds."""
+    assert isinstance(case.data, Text)
+    divisor = case.data.batch_size if getattr(case.model, "reduction", "mean") == "sum" else 1
+    words, done = words_a_step(case), []
+    console = Console(stderr=True)
+    columns = (
+        TextColumn(case.family),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("loss {task.fields[loss]:.4f}, {task.fields[speed]:,.0f} words/s"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("", total=case.steps, loss=math.nan, speed=0.0)
+        begin = shown = time.perf_counter()
+        for loss in losses:
+            done.append(loss / divisor)
+            if not math.isfinite(loss):
+                raise Stopped(f"step {len(done)}: the loss is {loss}; a smaller --lr may help")
+            if interrupted:
+                break
+            now = time.perf_counter()
+            if now - shown > 0.1:
+                shown, speed = now, words * len(done) / (now - begin)
+                progress.update(task, completed=len(done), loss=fmean(done[-100:]), speed=speed)
+        return done, time.perf_counter() - begin
+
+
+@contextmanager
+def _interruptible() -> Iterator[list[bool]]:
+    """The first Ctrl-C puts something into the list, so that a step is never left half done; the second interrupts."""
+    asked: list[bool] = []
+
+    def ask(*_: object) -> None:
+        asked.append(True)
+        signal.signal(signal.SIGINT, before)
+
+    before = signal.signal(signal.SIGINT, ask)
+    try:
+        yield asked
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+# --- what was learned ------------------------------------------------------------------------------------------------
+
+
+def word2vec(words: Sequence[str], vectors: Float[ndarray, "V D"]) -> str:
+    """The vectors in word2vec's text format: `V D`, then a word and its numbers a line.
+
+    Nine digits are what a float32 needs to be read back as the same one.
+    """
+    lines = (" ".join([word, *(f"{x:.9g}" for x in row.tolist())]) for word, row in zip(words, vectors, strict=True))
+    return "\n".join([f"{len(words)} {vectors.shape[1]}", *lines, ""])
+
+
+def neighbours(
+    corpus: text.Corpus, vectors: Float[ndarray, "V D"], words: int = 8, near: int = 5
+) -> list[tuple[str, list[tuple[str, float]]]]:
+    """The words nearest, by cosine, to some frequent ones: those that tell most about the chapter they stand in.
+
+    What a word tells is count · KL(chapters given the word ‖ chapters), so that "the" tells nothing in any language.
+    """
+    found = np.zeros((len(corpus.words), corpus.num_chapters))
+    for ids, chapter in zip(corpus.sentences, corpus.chapters, strict=True):
+        np.add.at(found[:, chapter], ids, 1)
+    by_chance = found.sum(axis=1, keepdims=True) * found.sum(axis=0) / found.sum()
+    told = (found * np.log(found / by_chance, out=np.zeros_like(found), where=found > 0)).sum(axis=1)
+    told[[len(word) < 2 for word in corpus.words]] = -1
+    unit = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), np.finfo(vectors.dtype).tiny)
+    listed = []
+    for word in np.argsort(-told, kind="stable")[:words]:
+        cosines = unit @ unit[word]
+        nearest = [other for other in np.argsort(-cosines, kind="stable") if other != word][:near]
+        listed.append((corpus.words[word], [(corpus.words[other], float(cosines[other])) for other in nearest]))
+    return listed
+
+
+def accuracy(case: Case, params: Params) -> tuple[float, float]:
+    """The share of training paragraphs whose chapter the classifier tells, and that of the most frequent chapter."""
+    assert isinstance(case.data, Text)
+    assert isinstance(case.model, Classifier)
+    ids, labels = text.read(case.data.source, case.data.min_count).bags(case.data.length)
+    active = params["embedding.weight"][ids].mean(axis=1)
+    *hidden, last = case.model.layers
+    for name in hidden:
+        active = np.maximum(active @ params[f"{name}.weight"].T + params[f"{name}.bias"], 0)
+    guesses = (active @ params[f"{last}.weight"].T + params[f"{last}.bias"]).argmax(axis=1)
+    return float((guesses == labels).mean()), float(np.bincount(labels).max() / len(labels))

@@ -1,0 +1,77 @@
+"""`twingrad vectors`: exact values in files, for any language."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from rich.console import Console
+
+from reference.catalogue import catalogue, select
+from reference.commands.exit_codes import AGREE
+from reference.commands.files import check_writable, write_whole
+from reference.commands.progress import tracked
+from reference.commands.report import as_json, show
+from reference.commands.verify import diagnosed, exit_code
+from reference.environment import environment
+from reference.errors import BadInput, Unsupported
+from reference.vectors.checking import checked
+from reference.vectors.reading import HERE
+from reference.vectors.selection import selection
+from reference.vectors.writing import schema_file, written
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options of `vectors`, which has two commands of its own."""
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    write = commands.add_parser("write", help="compute vectors", description=write_vectors.__doc__)
+    write.add_argument("folder", metavar="DIR", type=Path, help="where to; it is made if it is not there")
+    write.add_argument(
+        "pattern", nargs="?", metavar="PATTERN", help="of all cases those whose id matches (default: a selection)"
+    )
+    write.set_defaults(run=write_vectors)
+    check = commands.add_parser("check", help="hold results against vectors", description=check_vectors.__doc__)
+    check.add_argument(
+        "vectors", nargs="*", metavar="FILE", type=Path, help="vectors, or folders of them (default: twingrad's own)"
+    )
+    check.add_argument("--results", metavar="FILE", type=Path, required=True, help="results, or a folder of them")
+    check.add_argument("--json", metavar="FILE", type=Path, help="write the verdicts there")
+    check.set_defaults(run=check_vectors)
+
+
+def write_vectors(options: argparse.Namespace) -> int:
+    """Compute the exact values of cases, and write each as a vector; the schema stands beside them."""
+    folder, cases = options.folder, catalogue()
+    chosen = select(cases, options.pattern) if options.pattern else selection(cases)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (OSError, ValueError) as error:
+        raise BadInput(f"{folder}: cannot be made ({getattr(error, 'strerror', error)})") from None
+    check_writable(folder / "schema.json", "DIR")
+    number = 0
+    for case in tracked(chosen):
+        try:
+            content = written(case)
+        except Unsupported:
+            continue
+        write_whole(folder / f"{case.id}.json", content)
+        number += 1
+    if not number:
+        raise BadInput(f"{options.pattern}: the exact values of these cases, {len(chosen)}, would take too long")
+    write_whole(folder / "schema.json", schema_file())
+    left = f"; of {len(chosen) - number} cases the exact values would take too long" if number < len(chosen) else ""
+    print(f"{number} vectors in {folder}{left}")
+    return AGREE
+
+
+def check_vectors(options: argparse.Namespace) -> int:
+    """Hold what a program computed, in any language, against test vectors."""
+    if options.json:
+        check_writable(options.json)
+    results, given = checked(options.vectors or [HERE], options.results)
+    diagnosed({str(options.results): given}, results)
+    if options.json:
+        write_whole(options.json, as_json(results, environment()))
+    show(results, Console(width=None if sys.stdout.isatty() else 200))
+    return exit_code(results)

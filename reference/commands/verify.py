@@ -1,0 +1,108 @@
+"""`twingrad verify`: implementations are held against the exact values, case by case."""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import signal
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import threadpoolctl
+from rich.console import Console
+
+from reference.cases import Case
+from reference.catalogue import catalogue, select
+from reference.commands.exit_codes import AGREE, DISAGREE, NOTHING
+from reference.commands.files import check_writable, write_whole
+from reference.commands.progress import tracked
+from reference.commands.report import as_json, show
+from reference.contract import Implementation
+from reference.data import text
+from reference.environment import environment, sentence
+from reference.judge.load import load
+from reference.judge.result import Result
+from reference.judge.run import TWINS, judge
+from reference.mistakes import diagnosis
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options of `verify`."""
+    add = parser.add_argument
+    add("pattern", nargs="?", metavar="PATTERN", help="cases whose id contains it, or matches it with * and ?")
+    add("--candidate", metavar="MODULE|FILE.py", help="your implementation (default: both twins)")
+    add(
+        "--text",
+        metavar="FILE",
+        default=text.TOPICS,
+        help="a UTF-8 text for the text cases (default: pydoc_data.topics)",
+    )
+    add("--json", metavar="FILE", type=Path, help="write the results there")
+    add("--list", action="store_true", help="print the ids of the cases and stop")
+    parser.set_defaults(run=verify_cases)
+
+
+def verify_cases(options: argparse.Namespace) -> int:
+    """Train implementations on every case; hold losses, gradients, parameters and state against the exact values."""
+    cases = select(catalogue(options.text), options.pattern)
+    if options.list:
+        print("\n".join(case.id for case in cases))
+        return AGREE
+    if options.json:
+        check_writable(options.json)
+    names = [options.candidate] if options.candidate is not None else list(TWINS)
+    implementations = {name: load(name) for name in names}
+    results: list[Result] = []
+    with threadpoolctl.threadpool_limits(1):
+        judged = judge_twins(cases) if options.candidate is None else (judge(case, implementations) for case in cases)
+        for _, held in zip(tracked(cases), judged, strict=True):
+            results += held.values()
+        diagnosed(implementations, results)
+        env = environment()
+    if options.json:
+        write_whole(options.json, as_json(results, env))
+    show(results, Console(width=None if sys.stdout.isatty() else 200))
+    print(sentence(env))
+    return exit_code(results)
+
+
+def judge_twins(cases: Sequence[Case]) -> Iterator[dict[str, Result]]:
+    """Judge both twins in each case; of many cases in two processes, since most of the time goes into exact values."""
+    if len(cases) < MANY:
+        yield from map(_judge_twins, cases)
+        return
+    # spawned, as a process that is forked after a multi-threaded operation of torch hangs; ended at once by Ctrl-C
+    with multiprocessing.get_context("spawn").Pool(2, _begin) as pool:
+        yield from pool.imap(_judge_twins, cases)
+
+
+MANY = 100
+"""So many cases are worth the start of two processes."""
+
+
+def _begin() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _judge_twins(case: Case) -> dict[str, Result]:
+    twins = {name: load(name) for name in TWINS}
+    with threadpoolctl.threadpool_limits(1):
+        return judge(case, twins)
+
+
+def diagnosed(implementations: Mapping[str, Implementation], results: Sequence[Result]) -> None:
+    """Enter in the results that disagree what is wrong with them."""
+    for name, implementation in implementations.items():
+        own = [result for result in results if result.implementation == name]
+        if any(result.verdict == "disagree" for result in own):
+            with Console(stderr=True).status(f"what is wrong with {name}"):
+                diagnosis.diagnose(implementation, own)
+
+
+def exit_code(results: Sequence[Result]) -> int:
+    """0 where something was compared and all of it agrees, 1 where something does not, 5 where nothing was."""
+    verdicts = {result.verdict for result in results}
+    if verdicts & {"disagree", "variant", "error"}:
+        return DISAGREE
+    return AGREE if "agree" in verdicts else NOTHING

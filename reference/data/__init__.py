@@ -1,0 +1,1 @@
+"""What batches are made of: seeded streams, texts, alias tables, Huffman trees."""

@@ -1,0 +1,145 @@
+"""A text as ids: words, vocabulary, sentences, the pairs of a window, paragraphs with their chapter."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+from functools import cache, cached_property
+from pathlib import Path
+from pydoc_data.topics import topics
+
+import numpy as np
+
+from reference.errors import BadInput
+
+TOPICS = "pydoc_data.topics"
+"""English that ships with CPython, about 65,000 words in 79 chapters. It differs between patch releases."""
+
+CHAPTERS = 16
+"""How many chapters there are to tell apart: the longest of the topics, or equal parts of a file."""
+
+WORD = re.compile(r"\w+(?:['’]\w+)*")
+"""What is a word of a text."""
+
+
+@dataclass(frozen=True, eq=False)
+class Corpus:
+    """A text as ids, most frequent word first.
+
+    words: the vocabulary by id. counts: (V,) occurrences of each in the text. sentences: the ids of each paragraph.
+    chapters: the chapter of each paragraph.
+    """
+
+    words: tuple[str, ...]
+    counts: np.ndarray
+    sentences: tuple[np.ndarray, ...]
+    chapters: np.ndarray
+
+    @cached_property
+    def num_chapters(self) -> int:
+        """How many chapters a classifier tells apart; at least two, as a classifier needs two classes."""
+        return max(2, int(self.chapters.max()) + 1)
+
+    @staticmethod
+    def pairs(ids: np.ndarray, window: int, own: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """All (centre, context) pairs at most `window` words apart, in the order of the centres.
+
+        own: a window for each centre, none larger than `window`. Returns centres, contexts and the centres' positions,
+        (N,) each.
+        """
+        offsets = np.concatenate([np.arange(-window, 0), np.arange(1, window + 1)])
+        at = np.arange(len(ids))[:, None]
+        other = at + offsets
+        inside = (other >= 0) & (other < len(ids))
+        if own is not None:
+            inside &= abs(offsets) <= own[:, None]
+        positions = np.broadcast_to(at, other.shape)[inside]
+        return ids[positions], ids[other[inside]], positions
+
+    def all_pairs(self, window: int) -> tuple[np.ndarray, np.ndarray]:
+        """The pairs of every paragraph, one after the other: centres and contexts, (N,) each."""
+        found = [self.pairs(ids, window)[:2] for ids in self.sentences]
+        return np.concatenate([a for a, _ in found]), np.concatenate([b for _, b in found])
+
+    def bags(self, length: int) -> tuple[np.ndarray, np.ndarray]:
+        """Every paragraph in runs of `length` ids, the last run repeated to its end: ids (B, L) and chapters (B,)."""
+        runs = [
+            (np.resize(ids[start : start + length], length), chapter)
+            for ids, chapter in zip(self.sentences, self.chapters, strict=True)
+            for start in range(0, len(ids), length)
+        ]
+        return np.stack([ids for ids, _ in runs]), np.array([chapter for _, chapter in runs])
+
+
+def kept(counts: np.ndarray, threshold: float) -> np.ndarray:
+    """How likely each word is to stay in a subsampled text: (sqrt(f/t) + 1) t/f, at most 1, f its share of all words.
+
+    The formula of word2vec.c. That of the paper (Mikolov et al. 2013b, section 2.3), sqrt(t/f), keeps a little less.
+    """
+    ratio = threshold * counts.sum() / counts
+    return np.minimum(np.sqrt(ratio) + ratio, 1)
+
+
+@cache
+def read(source: str, min_count: int | None = None) -> Corpus:
+    """A corpus from `pydoc_data.topics` or from a UTF-8 file, of the words that occur min_count times.
+
+    min_count: 5 unless given, and 1 for a file of fewer than 1000 words.
+
+    Raises:
+        BadInput: the file is missing, empty, binary, not UTF-8, or has fewer than two different words.
+    """
+    if source == TOPICS:
+        chapters = sorted(topics.values(), key=lambda body: len(WORD.findall(body)), reverse=True)[:CHAPTERS]
+        return _corpus([_paragraphs(body) for body in chapters], TOPICS, min_count or 5)
+    content = decoded(Path(source))
+    often = 5 if len(WORD.findall(content)) >= 1000 else 1
+    return read_string(content, min_count or often, name=source)
+
+
+def read_string(content: str, min_count: int, name: str = "the text") -> Corpus:
+    """A corpus from a string, in CHAPTERS parts of about as many paragraphs each."""
+    paragraphs = _paragraphs(content)
+    parts = np.array_split(np.arange(len(paragraphs)), max(1, min(CHAPTERS, len(paragraphs))))
+    return _corpus([[paragraphs[i] for i in part] for part in parts], name, min_count)
+
+
+def decoded(path: Path) -> str:
+    """The text of a UTF-8 file. Raises BadInput where it cannot be read or is none."""
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise BadInput(f"--text {path}: cannot be read ({error.strerror}); a UTF-8 text file is needed") from None
+    if not raw:
+        raise BadInput(f"--text {path}: is empty; a text of at least two different words is needed")
+    if b"\0" in raw:
+        raise BadInput(f"--text {path}: is binary (a NUL byte at offset {raw.index(0)}); a UTF-8 text file is needed")
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise BadInput(f"--text {path}: is not UTF-8 (byte {raw[error.start]:#04x} at offset {error.start})") from None
+
+
+def _paragraphs(content: str) -> list[list[str]]:
+    blocks = (WORD.findall(block.lower()) for block in re.split(r"\n\s*\n", content))
+    return [words for words in blocks if words]
+
+
+def _corpus(chapters: list[list[list[str]]], name: str, min_count: int) -> Corpus:
+    counts = Counter(word for chapter in chapters for words in chapter for word in words)
+    kept = sorted((word for word in counts if counts[word] >= min_count), key=lambda word: (-counts[word], word))
+    if len(kept) < 2:
+        often = f" that occur {min_count} times" if min_count > 1 else ""
+        raise BadInput(f"--text {name}: has {len(kept)} different words{often}; at least two are needed")
+    index = {word: i for i, word in enumerate(kept)}
+    sentences, labels = [], []
+    for label, chapter in enumerate(chapters):
+        for words in chapter:
+            ids = np.array([index[word] for word in words if word in index], np.int64)
+            if len(ids) > 1:
+                sentences.append(ids)
+                labels.append(label)
+    if not sentences:
+        raise BadInput(f"--text {name}: no paragraph has two words side by side; a running text is needed")
+    return Corpus(tuple(kept), np.array([counts[word] for word in kept]), tuple(sentences), np.array(labels))

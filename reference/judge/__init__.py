@@ -1,0 +1,1 @@
+"""Hold one implementation against another: load, run, one form, distance, result."""

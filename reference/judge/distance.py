@@ -1,0 +1,125 @@
+"""The distance between two tensors, in eps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from reference.contract import RowGrad
+
+_TINY = np.finfo(np.float64).tiny
+
+Distance = tuple[float, tuple[int, ...], float | str, float | str]
+"""Error in eps, index, expected and got, at the worst entry."""
+
+
+def error(expected: np.ndarray, got: np.ndarray, largest: np.ndarray, eps: float) -> tuple[float, tuple[int, ...]]:
+    """The largest error of an entry, in eps of the largest entry of its row, and where it is.
+
+    largest: one number a row, as `row_sizes` gives them, in float64. Infinite where either side is not finite; beyond
+    every bound where something is found in a row that has always been zero.
+    """
+    unit = np.maximum(largest * eps, _TINY)
+    with np.errstate(all="ignore"):
+        relative = np.abs(got - expected) / (unit[..., None] if expected.ndim > 1 else unit)
+    index = tuple(int(i) for i in np.unravel_index(relative.argmax(), relative.shape))  # argmax stops at a NaN
+    worst = float(relative[index])
+    return worst if np.isfinite(worst) else np.inf, index
+
+
+def row_sizes(tensor: np.ndarray) -> np.ndarray:
+    """The largest absolute entry of each row, which is the last axis; a vector is one row, and so is a number."""
+    return np.abs(tensor).max(axis=-1).astype(np.float64)
+
+
+class Scale:
+    """The largest entry that each row of each tensor has had so far.
+
+    A loss that goes to zero leaves gradients far smaller than the terms whose difference they are, and the rounding of
+    those terms stays; so an error is measured by what the row has been, not only by what is left of it.
+    """
+
+    def __init__(self) -> None:
+        self.largest: dict[str, np.ndarray] = {}
+
+    def of(self, name: str, expected: np.ndarray | RowGrad) -> np.ndarray:
+        """The sizes of the rows of `expected`, after taking its own entries into account."""
+        if isinstance(expected, RowGrad):
+            seen = self.largest.setdefault(name, np.zeros(expected.shape[0]))
+            seen[expected.rows] = np.maximum(seen[expected.rows], row_sizes(expected.values))
+            return seen[expected.rows]
+        sizes = row_sizes(expected)
+        before = self.largest.get(name, sizes)
+        self.largest[name] = np.maximum(before, sizes) if before.shape == sizes.shape else sizes
+        return self.largest[name]
+
+    def distance(self, name: str, expected: np.ndarray | RowGrad, got: np.ndarray | RowGrad, eps: float) -> Distance:
+        """The distance of a tensor, or of a row gradient, from what is expected of it."""
+        return distance(expected, got, self.of(name, expected), eps)
+
+
+class Likeness(Scale):
+    """The largest entry that each tensor has had so far, for all of its rows: for two that are both wrong, it may be.
+
+    Those that are wrong in the same way may have nothing but rounding in a row where the right one has zero, or the
+    other way round. What is not finite in both, and the same, sets them no further apart. Nor does what becomes of NaN
+    times 0, in a tensor of a step whose loss is NaN in both: what is expected may have left it out of its sums, and it
+    may be NaN where the other is 0.
+    """
+
+    lost = False
+    """Whether the loss of this step is NaN in both."""
+
+    def of(self, name: str, expected: np.ndarray | RowGrad) -> np.ndarray:
+        """The largest finite entry of the tensor, for each row of `expected`."""
+        values = _values(expected)
+        sizes = super().of(name, _with(expected, np.where(np.isfinite(values), values, 0)))
+        return np.full_like(sizes, self.largest[name].max())
+
+    def distance(self, name: str, expected: np.ndarray | RowGrad, got: np.ndarray | RowGrad, eps: float) -> Distance:
+        """The distance of a tensor from another one. The loss of a step comes before its other tensors."""
+        one, other, largest = _values(expected), _values(got), self.of(name, expected)
+        if one.shape == other.shape:
+            same = ~np.isfinite(one) & ((one == other) | (np.isnan(one) & np.isnan(other)))
+            if name == "loss loss":
+                self.lost = bool(np.isnan(one).all() and np.isnan(other).all())
+            if self.lost and np.isnan(one).any() and np.isnan(other).any():
+                same |= np.isnan(other) | (np.isnan(one) & (other == 0))
+            expected, got = _with(expected, np.where(same, 0, one)), _with(got, np.where(same, 0, other))
+        return distance(expected, got, largest, eps)
+
+
+def _values(tensor: np.ndarray | RowGrad) -> np.ndarray:
+    return tensor.values if isinstance(tensor, RowGrad) else tensor
+
+
+def _with(tensor: np.ndarray | RowGrad, values: np.ndarray) -> np.ndarray | RowGrad:
+    return RowGrad(tensor.rows, values, tensor.shape) if isinstance(tensor, RowGrad) else values
+
+
+def moved(initial: np.ndarray, untouched: np.ndarray, got: np.ndarray) -> np.ndarray:
+    """The rows (V,) among those untouched that are no longer bit for bit what they were."""
+    bits = f"u{initial.dtype.itemsize}"
+    before, now = (np.ascontiguousarray(table).view(bits) for table in (initial[untouched], got[untouched]))
+    return np.flatnonzero(untouched)[(before != now).any(axis=1)]
+
+
+def distance(expected: Any, got: Any, largest: np.ndarray, eps: float) -> Distance:
+    """Error in eps, index, expected and got at the worst entry of a tensor or of a row gradient.
+
+    The index of a row gradient's entry is that in the whole table, its row the id.
+    """
+    if not isinstance(expected, RowGrad):
+        worst, index = error(expected, got, largest, eps)
+        return worst, index, float(expected[index]), float(got[index])
+    if not np.array_equal(expected.rows, got.rows):
+        row = int(np.setxor1d(expected.rows, got.rows)[0])
+        words = ("no gradient in this row, it was not looked up", "a gradient in this row, be it zero")
+        extra = row in got.rows
+        return np.inf, (row,), words[not extra], "a gradient in this row" if extra else "no gradient in this row"
+    if not len(expected.rows):  # nothing but padding was looked up
+        return 0.0, (), 0.0, 0.0
+    worst, (at, column) = error(expected.values, got.values, largest, eps)
+    wanted, found = float(expected.values[at, column]), float(got.values[at, column])
+    return worst, (int(expected.rows[at]), column), wanted, found

@@ -1,0 +1,437 @@
+"""Which known mistake explains what an implementation gets wrong.
+
+Each mistake is an implementation too, so it is held against the candidate as everything else is held against the truth:
+in every stage and step, within the same tolerance. It is named where it equals the candidate, provided that it equals
+it, or is not made at all, in every other case too, be it one that the candidate fails or one that it passes. Of what
+no single mistake explains, two at once are tried, of which one alone shows in a tensor of its own. Where that finds
+nothing either, nothing is named, and it is said what can be seen.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import permutations
+from typing import Any
+
+import numpy as np
+
+from reference import definition
+from reference.cases import CBOW, Batch, Case, HierarchicalSoftmax, NegativeSampling, SharedNegatives, SkipGram, drawing
+from reference.contract import Implementation, Params, RowGrad
+from reference.judge.distance import Likeness, row_sizes
+from reference.judge.form import flat
+from reference.judge.load import load
+from reference.judge.result import Diagnosis, Result
+from reference.judge.run import TRUTH, Runner, close, follow, start
+from reference.judge.tolerance import STAGES, Stage, tolerance
+from reference.mistakes.known import RIGHT, Known, known, makeable
+from reference.mistakes.planting import together
+
+STEPS, PROBES, PASSED = 20, 6, 40
+"""Cases of at most so many steps are looked at; so many of those that fail at first; so many of those that pass."""
+
+FEW, PARTS = 4, 8
+"""Of more mistakes than so many that no case tells apart, none is named. With so many that explain a part, every other
+one is tried."""
+
+SINGLE = 32 * float(np.finfo(np.float32).eps)
+"""What may be off by no more than this, of a row's largest entry, may have been rounded to float32 on its way."""
+
+LISTED = 8
+"""So many rows or tensors are named."""
+
+Hypothesis = tuple[str, ...]
+"""The names of the mistakes that are made."""
+
+Hypotheses = dict[Hypothesis, Implementation]
+
+
+def diagnose(candidate: Implementation, results: Sequence[Result]) -> None:
+    """Enter in each result that disagrees what explains it, or what can be seen of it.
+
+    A result that is explained by a variant alone gets the verdict "variant".
+    """
+    passed = spread((result for result in results if result.verdict == "agree" and result.case.steps <= STEPS), PASSED)
+    short = [result for result in results if result.verdict == "disagree" and result.case.steps <= STEPS]
+    right: Hypotheses = {(): load(RIGHT)}
+    if not short:
+        return
+    failed = [result for result in short if not alike(result.case, right, candidate)]  # or it is a matter of rounding
+    every = known()
+    singles: Hypotheses = {(name,): one.mistake for name, one in every.items()}
+    explained = sifted(singles, candidate, failed, passed)
+    rest = [result for result in failed if not any(result in results for results in explained.values())]
+    each = one_by_one(candidate, every)
+    if rest:
+        explained |= sifted(pairs_for(rest, each, every), candidate, failed, passed)
+    explained = trusted(explained, failed, passed)
+    for result in failed:
+        found = [hypothesis for hypothesis, cases in explained.items() if result in cases]
+        if len(found) > FEW:
+            names = ", ".join(" and ".join(hypothesis) for hypothesis in found)
+            result.observed = [f"{len(found)} known mistakes look like this, and no case tells them apart: {names}"]
+        else:
+            result.diagnosis = [diagnosis for names in found for diagnosis in entries(result, names, candidate, every)]
+        if result.diagnosis and all(diagnosis.kind == "variant" for diagnosis in result.diagnosis):
+            result.verdict = "variant"
+    nameless = [result for result in short if not result.diagnosis and not result.observed]
+    alone = tensors_alone([result for result in nameless if result in failed], each, every)
+    for result in nameless:
+        result.observed = observations(result, candidate)
+        for tensor in wrong_of(result):
+            result.observed += [f"{tensor}: {words}" for words in alone.get(tensor, ())]
+
+
+# --- which mistakes there are ----------------------------------------------------------------------------------------
+
+
+def spread(results: Iterable[Result], number: int = PROBES) -> list[Result]:
+    """Results of so many cases, as different as they can be, and the small ones first."""
+    small = sorted(results, key=lambda result: (result.case.dtype != "float64", size(result.case)))
+    kinds: dict[Any, list[Result]] = {}
+    for result in small:
+        case, wrong = result.case, tuple(sorted(wrong_of(result)))
+        kinds.setdefault((case.family, type(case.optimizer), wrong), []).append(result)
+    rounds = [
+        kind[i] for i in range(max(map(len, kinds.values()), default=0)) for kind in kinds.values() if i < len(kind)
+    ]
+    return rounds[:number]
+
+
+def size(case: Case) -> int:
+    """How many parameters are updated in all steps together."""
+    return case.steps * sum(int(np.prod(shape)) for shape in case.model.shapes.values())
+
+
+@functools.cache
+def made(case: Case) -> frozenset[str]:
+    """The names of the mistakes in functions that the case calls; all others are not made in it."""
+    return frozenset(makeable(case, {name: one.mistake for name, one in known().items()}))
+
+
+def alike(case: Case, hypotheses: Hypotheses, other: Implementation) -> Hypotheses:
+    """Those that equal the other implementation in all that it covers of the case."""
+    results = compared(case, hypotheses, other)
+    return {names: hypotheses[names] for names, result in results.items() if result.verdict == "agree"}
+
+
+def compared(case: Case, hypotheses: Hypotheses, other: Implementation) -> dict[Hypothesis, Result]:
+    """The results of hypotheses that are held against the other implementation, as against the truth.
+
+    They end with the step that leaves the other one with parameters that are not finite: what comes of these differs
+    from one way to write the same formula to another.
+    """
+    if not hypotheses:
+        return {}
+    weights = drawing.weights(case)
+    candidate = start(case, OTHER, other, weights)
+    candidate.scale = Likeness()
+    held = [start(case, " and ".join(names), mistake, weights) for names, mistake in hypotheses.items()]
+    for _ in follow(case, [candidate, *held], weights, (OTHER,)):
+        if not all(np.isfinite(param).all() for param in candidate.out.get("params", {}).values()):
+            break
+    for runner in held:
+        close(runner)
+    return {names: runner.result for names, runner in zip(hypotheses, held, strict=True)}
+
+
+OTHER = "candidate"
+
+
+def sifted(
+    hypotheses: Hypotheses,
+    candidate: Implementation,
+    failed: Sequence[Result],
+    passed: Sequence[Result],
+) -> dict[Hypothesis, list[Result]]:
+    """The hypotheses that equal the candidate in some case that it fails, and in all others too or are not made there.
+
+    Returns for each the results that it explains.
+    """
+    left = dict(hypotheses)
+    explains: dict[Hypothesis, list[Result]] = {names: [] for names in left}
+    first = spread(failed)
+    for result in (*first, *passed, *(result for result in failed if result not in first)):
+        if not left:
+            break
+        here = made(result.case)
+        idle = {names: mistake for names, mistake in left.items() if here.isdisjoint(names)}
+        done = {names: mistake for names, mistake in left.items() if names not in idle}
+        equal = alike(result.case, done, candidate)
+        others = {names: mistake for names, mistake in done.items() if names not in equal}
+        left = idle | equal | alike(result.case, others, load(RIGHT))
+        if result.verdict == "disagree":
+            for names in equal:
+                explains[names].append(result)
+        if first and result is first[-1]:
+            left = {names: mistake for names, mistake in left.items() if explains[names]}
+    return {names: explains[names] for names in left if explains[names]}
+
+
+def trusted(
+    explained: Mapping[Hypothesis, list[Result]], failed: Sequence[Result], passed: Sequence[Result]
+) -> dict[Hypothesis, list[Result]]:
+    """The same, without what NaN or infinity explains that might be anybody's, since one looks like another.
+
+    They count for a mistake that explains all of them wherever it is made, if the candidate is right in another case in
+    which it is made, or finite in one that it explains.
+    """
+    lost = [result for result in failed if not finite(result)]
+
+    def known_by(name: str) -> bool:
+        def here(results: Iterable[Result]) -> list[Result]:
+            return [result for result in results if name in made(result.case)]
+
+        own = here(result for names, results in explained.items() if name in names for result in results)
+        return (bool(here(passed)) or any(map(finite, own))) and all(result in own for result in here(lost))
+
+    known_well = {name for names in explained for name in names if known_by(name)}
+    left = {
+        names: [result for result in results if result not in lost or known_well.issuperset(names)]
+        for names, results in explained.items()
+    }
+    return {names: results for names, results in left.items() if results}
+
+
+def finite(result: Result) -> bool:
+    """Whether it disagrees in finite numbers, or in the form, alone."""
+    return all(isinstance(d.got, str) or math.isfinite(d.got) for d in result.divergences)
+
+
+OneByOne = Callable[[Case], dict[str, Result]]
+
+
+def one_by_one(candidate: Implementation, every: Mapping[str, Known]) -> OneByOne:
+    """A function that holds each mistake that is made in a case against the candidate, and does so once."""
+
+    @functools.cache
+    def held(case: Case) -> dict[str, Result]:
+        singles: Hypotheses = {(name,): every[name].mistake for name in sorted(made(case))}
+        return {name: result for (name,), result in compared(case, singles, candidate).items()}
+
+    return held
+
+
+def pairs_for(failed: Sequence[Result], each: OneByOne, every: Mapping[str, Known]) -> Hypotheses:
+    """Every two mistakes of which one alone explains a tensor of a case that the candidate fails, but not all of it."""
+    parts: dict[str, int] = {}
+    for result in spread(failed, 2):
+        for name, part in each(result.case).items():
+            parts[name] = parts.get(name, 0) + len(explained_by(part, result))
+    best = sorted((name for name, number in parts.items() if number), key=lambda name: -parts[name])[:PARTS]
+    found: Hypotheses = {}
+    for one, other in permutations(every, 2):
+        overlap = every[one].mistake.plants.keys() & every[other].mistake.plants.keys()
+        if (one in best or other in best) and (overlap or one < other):  # else their order does not matter
+            found[one, other] = together(every[one].mistake, every[other].mistake)
+    return found
+
+
+def wrong_of(result: Result) -> list[str]:
+    """The tensors that are off in the first stage that is, in the first step that is."""
+    return [d.tensor for d in result.divergences if d.stage == first_stage(result)]
+
+
+def first_stage(result: Result) -> Stage:
+    """The first stage that is off, of a result that disagrees."""
+    return min((d.stage for d in result.divergences), key=STAGES.index)
+
+
+def explained_by(part: Result, result: Result) -> list[str]:
+    """Those of the tensors that are off in the result in which a mistake, held against the candidate, equals it."""
+    if part.verdict not in ("agree", "disagree") or part.steps < result.steps:
+        return []
+    stage = first_stage(result)
+    off = off_in(part, stage) if part.steps == result.steps else set()
+    # of what has another form than the contract's, nothing is compared
+    return [tensor for tensor in wrong_of(result) if tensor not in off and (stage, tensor) in part.worst]
+
+
+def off_in(result: Result, stage: Stage) -> set[str]:
+    """The tensors that are off in a stage of the step in which the result ended."""
+    return {d.tensor for d in result.divergences if d.stage == stage}
+
+
+def tensors_alone(failed: Sequence[Result], each: OneByOne, every: Mapping[str, Known]) -> dict[str, list[str]]:
+    """Of what has no name, the tensors that by themselves are what a known mistake makes of them, wherever it is made.
+
+    Returns by the tensor a sentence for each such mistake, of which there are few.
+    """
+    equal: dict[str, set[str]] = {}
+    other: dict[str, set[str]] = {}
+    for result in spread(failed):
+        parts = each(result.case)
+        for tensor in wrong_of(result):
+            here = {name for name, part in parts.items() if tensor in explained_by(part, result)}
+            equal[tensor] = equal.get(tensor, here) & here
+        for name, part in parts.items():
+            for tensor in off_in(part, first_stage(result)):
+                other.setdefault(tensor, set()).add(name)
+    left = {tensor: sorted(names - other.get(tensor, set())) for tensor, names in equal.items()}
+    words = "by itself it equals {} ({}), which does not explain all that is wrong"
+    return {
+        tensor: [words.format(every[name].mistake.sentence, name) for name in names]
+        for tensor, names in left.items()
+        if len(names) <= FEW
+    }
+
+
+# --- what is said of them --------------------------------------------------------------------------------------------
+
+
+def entries(
+    result: Result, names: Hypothesis, candidate: Implementation, every: Mapping[str, Known]
+) -> list[Diagnosis]:
+    """What each of the mistakes does in the case, with the tensors in which it shows."""
+    shows = {names: wrong_of(result)}
+    if len(names) > 1:
+        alone = compared(result.case, {(name,): every[name].mistake for name in names}, candidate)
+        shows = {name: explained_by(part, result) for name, part in alone.items()}
+        taken = {tensor for tensors in shows.values() for tensor in tensors}
+        rest = [tensor for tensor in wrong_of(result) if tensor not in taken]
+        for one in alone:
+            # or it shows in a later stage alone, in what the other one does not explain
+            others = (part for other, part in alone.items() if other != one)
+            later = dict.fromkeys(d.tensor for part in others for d in part.divergences)
+            shows[one] = shows[one] or rest or list(later)
+    found = []
+    for name, tensors in zip(names, shows.values(), strict=True):
+        if tensors:
+            mistake = every[name].mistake
+            sentence = f"{', '.join(tensors)}: equals {mistake.sentence}{place(result, tensors)}"
+            found.append(Diagnosis(name, every[name].kind, tuple(tensors), sentence, mistake.wrong, mistake.right))
+    return found
+
+
+def place(result: Result, tensors: Sequence[str]) -> str:
+    """The row that is furthest off among the tensors' tables, and how often its id occurs in the batch."""
+    for divergence in result.divergences:
+        table = divergence.tensor
+        if table in tensors and table in result.case.model.tables and divergence.index and divergence.stage == "grads":
+            row = divergence.index[0]
+            times = int((occurrences(result.case, batch_of(result), table) == row).sum())
+            often = {0: "does not occur", 1: "occurs once"}.get(times, f"occurs {times} times")
+            return f" (row {row}, which {often})"
+    return ""
+
+
+def batch_of(result: Result) -> Batch:
+    """The batch of the step in which the result ended."""
+    *_, batch = (batch for batch, _ in zip(drawing.batches(result.case), range(result.steps), strict=False))
+    return batch
+
+
+def occurrences(case: Case, batch: Any, table: str) -> np.ndarray:
+    """The ids that the batch looks up in a table, each as often as it does."""
+    model = case.model
+    if isinstance(model, SkipGram | CBOW) and table == model.output:
+        match model.objective:
+            case NegativeSampling():
+                return np.concatenate([batch.targets, batch.negatives.reshape(-1)])
+            case SharedNegatives():
+                return np.concatenate([batch.contexts.reshape(-1), batch.negatives.reshape(-1)])
+            case HierarchicalSoftmax():
+                return batch.nodes.reshape(-1)
+        return np.arange(model.num_embeddings)
+    return (batch.centers if isinstance(model, SkipGram) else batch.ids).reshape(-1)
+
+
+def observations(result: Result, candidate: Implementation) -> list[str]:
+    """What can be seen of a disagreement that no known mistake explains, stage by stage of the step in which it is."""
+    truth, runner, before = outputs(result.case, candidate)
+    seen = [f"before step {result.steps}: right"] if result.steps > 1 else []
+    first = first_stage(result)
+    for stage in STAGES:
+        if stage not in truth.out or stage not in runner.out:
+            continue
+        expected, got = (dict(flat(stage, side.out[stage])) for side in (truth, runner))
+        off = list(dict.fromkeys(d.tensor for d in result.divergences if d.stage == stage and d.tensor in got))
+        right = [name for name in got if name not in off]
+        if off and right:
+            rest = f"right in {', '.join(right)}" if len(right) <= LISTED else "the rest is right"
+            seen.append(f"step {result.steps}, {stage}: off in {', '.join(off)}; {rest}")
+        elif got:
+            seen.append(f"step {result.steps}, {stage}: {'off in ' + ', '.join(off) if off else 'right'}")
+        if stage == first or (stage == "grads" and first == "loss"):
+            for name in off:
+                was = before[name] if stage == "params" else None
+                seen += [f"{name}: {fact}" for fact in facts(result, stage, name, expected[name], got[name], was)]
+    return seen
+
+
+def outputs(case: Case, candidate: Implementation) -> tuple[Runner, Runner, Params]:
+    """The truth, or the NumPy twin, and the candidate, after the step in which they part; the parameters before it."""
+    exact = definition.arithmetic_for(case) is not None
+    name = TRUTH if exact else RIGHT
+    weights = drawing.weights(case)
+    runners = [start(case, name, definition if exact else load(RIGHT), weights), start(case, OTHER, candidate, weights)]
+    before, after = weights, weights
+    for _ in follow(case, runners, weights, (name,)):
+        before, after = after, runners[0].out.get("params", after)
+    return runners[0], runners[1], before
+
+
+def facts(
+    result: Result, stage: Stage, tensor: str, expected: Any, got: Any, before: np.ndarray | None = None
+) -> list[str]:
+    """Of one tensor: a constant ratio, float32's digits, and which rows are off if these have something in common.
+
+    before: what the parameter was before the step; then the ratio is that of the update.
+    """
+    case = result.case
+    if isinstance(expected, RowGrad):
+        missing, extra = np.setdiff1d(expected.rows, got.rows), np.setdiff1d(got.rows, expected.rows)
+        if len(missing) or len(extra):
+            parts = [("lack a gradient", missing), ("have one and were not looked up", extra)]
+            return [f"rows {listed(rows)} {what}" for what, rows in parts if len(rows)]
+        expected, got = expected.dense(), got.dense()
+    expected, got = (np.atleast_1d(np.asarray(side, np.float64)) for side in (expected, got))
+    allowed = tolerance(case, stage, result.steps) * case.eps * row_sizes(expected)[..., None]
+    off = ~np.isfinite(got)
+    if off.any():
+        found = [f"{np.count_nonzero(off)} of {got.size} entries are not finite"]
+    else:
+        off = np.abs(got - expected) > allowed
+        was = np.zeros_like(expected) if before is None else before
+        same = ratio((expected - was)[off], (got - was)[off], np.broadcast_to(allowed, off.shape)[off])
+        what = "got is" if before is None else "the update is"
+        where = ", in every entry that is off" if np.count_nonzero(off) > 1 else ""
+        found = [f"{what} {same} times what is expected{where}"] if same else []
+        if case.dtype == "float64" and (np.abs(got - expected) <= SINGLE * row_sizes(expected)[..., None]).all():
+            found.append("right to within the digits of float32, in which some of it may have been computed")
+    if tensor in case.model.tables and expected.ndim == 2:
+        rows, ids = np.flatnonzero(off.any(axis=1)), occurrences(case, batch_of(result), tensor)
+        read, times = np.unique(ids, return_counts=True)
+        kinds = {
+            "just those whose ids occur more than once": read[times > 1],
+            "just those whose ids occur once": read[times == 1],
+            "just those that were looked up": read,
+            "just those that were not looked up": np.setdiff1d(np.arange(len(expected)), read),
+            "just the row of the padding": np.array([getattr(case.model, "padding_idx", None)]),
+        }
+        common = [words for words, kind in kinds.items() if np.array_equal(rows, kind)]
+        what = "off" if np.isfinite(got).all() else "not finite"
+        found.append(f"{what} in rows {listed(rows)} of {len(expected)}" + (f", {common[0]}" if common else ""))
+    return found
+
+
+def ratio(expected: np.ndarray, got: np.ndarray, allowed: np.ndarray) -> str:
+    """How many times the expected values (N,) the others are, if that is the same number to within what is allowed."""
+    largest = np.abs(expected).argmax() if expected.size else 0
+    if not expected.size or not expected[largest]:
+        return ""
+    times = got[largest] / expected[largest]
+    rest = np.abs(got - times * expected)
+    same = (rest <= allowed * max(1.0, abs(times))).all()
+    # or it is a matter of rounding
+    clear = np.median(np.abs(got - expected)) > 8 * np.median(rest)
+    digits = -math.log10(max(allowed[largest] / abs(got[largest] or 1), 1e-6))
+    return f"{times + 0.0:.{max(2, int(digits))}g}" if same and clear and abs(times - 1) > 1e-3 else ""
+
+
+def listed(rows: np.ndarray) -> str:
+    """The first rows, and how many more there are."""
+    more = f" and {len(rows) - LISTED} more" if len(rows) > LISTED else ""
+    return ", ".join(map(str, rows[:LISTED].tolist())) + more

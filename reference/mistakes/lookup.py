@@ -1,0 +1,217 @@
+"""What goes wrong in a lookup, and in the gradients of the rows that were looked up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from reference.contract import RowGrad
+from reference.mistakes.planting import mistake
+
+# --- rows ------------------------------------------------------------------------------------------------------------
+
+
+@mistake(
+    "rows_of",
+    "the gradient whose row i is that of the i-th position instead of that of id i",
+    wrong="table_grad[:len(d)] = d",
+    right="np.add.at(table_grad, ids, d)",
+)
+def not_scattered(right: Callable) -> Callable:
+    def wrong(ids, d, num_embeddings, source=None):
+        d = d if source is None else d[source]
+        n = min(len(d), num_embeddings)
+        return RowGrad(np.arange(n), d[:n].copy(), (num_embeddings, d.shape[1]))
+
+    return wrong
+
+
+@mistake(
+    "rows_of",
+    "the gradient that overwrites duplicate ids instead of summing them",
+    wrong="table_grad[ids] = d",
+    right="np.add.at(table_grad, ids, d)",
+    sources=("piskvorky/gensim#242", "HIPS/autograd#136", "pymc-devs/pytensor#2242", "numpy/numpy#16790"),
+)
+def duplicates_overwritten(right: Callable) -> Callable:
+    def wrong(ids, d, num_embeddings, source=None):
+        last = len(ids) - 1 - np.unique(ids[::-1], return_index=True)[1]
+        return with_one_of(right(ids, d, num_embeddings, source), ids, last, d, source)
+
+    return wrong
+
+
+@mistake(
+    "rows_of",
+    "the gradient that keeps the first of duplicate ids instead of summing them",
+    wrong="rows, first = np.unique(ids, return_index=True); table_grad[rows] = d[first]",
+    right="np.add.at(table_grad, ids, d)",
+)
+def duplicates_first_kept(right: Callable) -> Callable:
+    def wrong(ids, d, num_embeddings, source=None):
+        first = np.unique(ids, return_index=True)[1]
+        return with_one_of(right(ids, d, num_embeddings, source), ids, first, d, source)
+
+    return wrong
+
+
+def with_one_of(grad, ids, places, d, source):
+    """The gradient whose rows have that of one place each: places (U,) of the distinct ids, in their order."""
+    places = places[np.isin(ids[places], grad.rows)]
+    grad.values[np.searchsorted(grad.rows, ids[places])] = d[places if source is None else source[places]]
+    return grad
+
+
+@mistake(
+    "rows_of",
+    "the gradient that averages duplicate ids instead of summing them",
+    wrong="table_grad[rows] = sums / counts[:, None]",
+    right="table_grad[rows] = sums",
+)
+def duplicates_averaged(right: Callable) -> Callable:
+    def wrong(ids, d, num_embeddings, source=None):
+        grad = right(ids, d, num_embeddings, source)
+        counts = np.bincount(ids, minlength=num_embeddings)[grad.rows]
+        return replace(grad, values=grad.values / np.maximum(counts, 1)[:, None].astype(d.dtype))
+
+    return wrong
+
+
+@mistake(
+    "rows_of",
+    "the gradient whose rows are shifted by one, as if ids began at 1",
+    wrong="np.add.at(table_grad, ids + 1, d)",
+    right="np.add.at(table_grad, ids, d)",
+)
+def rows_shifted(right: Callable) -> Callable:
+    def wrong(ids, d, num_embeddings, source=None):
+        return right((ids + 1) % num_embeddings, d, num_embeddings, source)
+
+    return wrong
+
+
+@mistake(
+    "rows_of",
+    "the gradient without row 0, as if id 0 were padding",
+    wrong="np.add.at(table_grad, ids[ids > 0], d[ids > 0])",
+    right="np.add.at(table_grad, ids, d)",
+)
+def row_0_dropped(right: Callable) -> Callable:
+    def wrong(ids, d, num_embeddings, source=None):
+        grad = right(ids, d, num_embeddings, source)
+        kept = grad.rows > 0
+        return RowGrad(grad.rows[kept], grad.values[kept], grad.shape)
+
+    return wrong
+
+
+@mistake(
+    "without_row",
+    "the gradient that reaches the row of padding_idx too",
+    wrong="np.add.at(table_grad, ids, d)",
+    right="np.add.at(table_grad, ids, d); table_grad[padding_idx] = 0",
+    sources=("pytorch/pytorch#26302", "pytorch/pytorch#28716", "pytorch/pytorch#3506"),
+)
+def padding_row_kept(right: Callable) -> Callable:
+    return lambda gradient, padding_idx: gradient
+
+
+@mistake(
+    "by_frequency",
+    "the gradient that is not divided by the frequency of the ids, though scale_grad_by_freq is asked for",
+    wrong="return table_grad",
+    right="return table_grad / np.maximum(np.bincount(ids, minlength=V), 1)[:, None]",
+)
+def frequency_forgotten(right: Callable) -> Callable:
+    return lambda gradient, ids: gradient
+
+
+@mistake(
+    "by_frequency",
+    "the gradient over the frequency of another id: counted by place among the distinct ids, not by id",
+    wrong="_, counts = np.unique(ids, return_counts=True); table_grad[:len(counts)] /= counts[:, None]",
+    right="table_grad /= np.maximum(np.bincount(ids, minlength=V), 1)[:, None]",
+    sources=("pytorch/pytorch#190063",),
+)
+def frequency_of_another_id(right: Callable) -> Callable:
+    def wrong(gradient, ids):
+        counts = np.unique(ids, return_counts=True)[1]
+        divisor = np.ones(len(gradient), gradient.dtype)
+        divisor[: len(counts)] = counts
+        return gradient / divisor[:, None]
+
+    return wrong
+
+
+@mistake(
+    "embedding",
+    "the table that has fewer rows than there are ids",
+    wrong="nn.Embedding(len(vocabulary) - 2, D)",
+    right="nn.Embedding(len(vocabulary), D)",
+    sources=("boathit/t2vec#17",),
+)
+def vocabulary_too_small(right: Callable) -> Callable:
+    return lambda ids, weight, sparse: right(ids, weight[:-2], sparse)
+
+
+# --- max_norm --------------------------------------------------------------------------------------------------------
+
+
+@mistake(
+    ("Embedding.forward", "EmbeddingBag.forward"),
+    "the table whose rows were rescaled to max_norm in a copy, for the output alone",
+    wrong="rows = renorm(weight[ids], max_norm)",
+    right="weight[rows] = renorm(weight[rows], max_norm); rows = weight[ids]",
+    sources=("pytorch/pytorch#26596",),
+)
+def max_norm_on_a_copy(right: Callable) -> Callable:
+    return lambda self, p, batch: right(self, {name: param.copy() for name, param in p.items()}, batch)
+
+
+@mistake(
+    "renorm",
+    "the table whose rows were all rescaled to max_norm, not only those that were looked up",
+    wrong="renorm(weight, np.arange(len(weight)), max_norm, norm_type)",
+    right="renorm(weight, ids, max_norm, norm_type)",
+)
+def max_norm_of_every_row(right: Callable) -> Callable:
+    return lambda weight, ids, *norm: right(weight, np.arange(len(weight)), *norm)
+
+
+@mistake(
+    "renorm",
+    "the table whose rows are not rescaled, though max_norm is asked for",
+    wrong="rows = weight[ids]",
+    right="renorm(weight, ids, max_norm, norm_type); rows = weight[ids]",
+)
+def max_norm_forgotten(right: Callable) -> Callable:
+    return lambda *given: None
+
+
+@mistake(
+    "renorm",
+    "the table whose rows were rescaled by their 2-norm, whatever norm_type says",
+    wrong="norms = np.linalg.norm(weight[rows], axis=1)",
+    right="norms = np.linalg.norm(weight[rows], norm_type, axis=1)",
+)
+def norm_type_forgotten(right: Callable) -> Callable:
+    return lambda weight, ids, max_norm, norm_type: right(weight, ids, max_norm, 2.0)
+
+
+@mistake(
+    "renorm",
+    "the table whose short rows were scaled up to max_norm as well",
+    wrong="weight[rows] *= max_norm / norms",
+    right="weight[rows] *= np.minimum(max_norm / norms, 1)",
+)
+def max_norm_scales_up(right: Callable) -> Callable:
+    def wrong(weight, ids, max_norm, norm_type):
+        right(weight, ids, max_norm, norm_type)
+        rows = np.unique(ids)
+        norms = np.linalg.norm(weight[rows], norm_type, axis=1)
+        short = norms < max_norm * (1 - 1e-6)
+        weight[rows[short]] *= (max_norm / (norms[short] + 1e-7))[:, None]
+
+    return wrong

@@ -1,0 +1,437 @@
+"""What goes wrong in skip-gram and CBOW: their objectives, their two tables, and the words that they are given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import fields, replace
+
+import numpy as np
+
+from numpy_impl.embedding import embedding
+from numpy_impl.functional import log_sigmoid, log_softmax
+from reference.cases import PairBatch
+from reference.contract import RowGrad
+from reference.mistakes.layers import added
+from reference.mistakes.planting import in_backward, mistake
+
+# --- the full softmax ------------------------------------------------------------------------------------------------
+
+
+@mistake(
+    "softmax",
+    "the gradient in which the probabilities count for the first context of a centre only, not for each",
+    wrong="d = p; d[contexts] -= 1",
+    right="d = len(contexts) * p; d[contexts] -= 1",
+)
+def one_context_subtracted(right: Callable) -> Callable:
+    def wrong(hidden, table, batch, reduction):
+        loss, backward = right(hidden, table, batch, reduction)
+        if not isinstance(batch, PairBatch):
+            return loss, backward
+        logits = hidden @ table.T
+        later = np.ones(len(hidden), bool)
+        later[first_of(batch.centers)] = False
+        d = -np.exp(log_softmax(logits)) * later[:, None] / divisor_of(hidden, reduction)
+
+        def without():
+            d_hidden, d_table = backward()
+            return d_hidden + d @ table, d_table + d.T @ hidden
+
+        return loss, without
+
+    return wrong
+
+
+# --- yes or no -------------------------------------------------------------------------------------------------------
+
+
+def answered(hidden, table, ids, d, sparse):
+    """The backward pass of `decisions`, from the gradient d (N, K) of the scores."""
+    rows, d_rows = embedding(ids, table, sparse)
+    return np.einsum("nk,nkd->nd", d, rows), d_rows(np.einsum("nk,nd->nkd", d, hidden))
+
+
+def scores_of(hidden, table, ids):
+    return np.einsum("nd,nkd->nk", hidden, table[ids])
+
+
+def divisor_of(hidden, reduction):
+    return hidden.dtype.type(len(hidden) if reduction == "mean" else 1)
+
+
+@mistake(
+    "decisions",
+    "the gradient that pulls negatives near as if they were targets",
+    wrong="d = sigmoid(scores) - 1",
+    right="d = sigmoid(scores) - is_target",
+)
+def negatives_pulled(right: Callable) -> Callable:
+    def wrong(hidden, table, ids, signs, reduction, sparse):
+        loss, _ = right(hidden, table, ids, signs, reduction, sparse)
+        return loss, right(hidden, table, ids, np.abs(signs), reduction, sparse)[1]
+
+    return wrong
+
+
+@mistake(
+    "decisions",
+    "the gradient sigmoid(score) of a target, from which nobody has subtracted 1",
+    wrong="d = sigmoid(scores)",
+    right="d = sigmoid(scores) - is_target",
+)
+@in_backward
+def target_1_not_subtracted(gradients, hidden, table, ids, signs, reduction, sparse):
+    _, d_log_p = log_sigmoid(-scores_of(hidden, table, ids))
+    return answered(hidden, table, ids, d_log_p(np.abs(signs) / divisor_of(hidden, reduction)), sparse)
+
+
+@mistake(
+    "decisions",
+    "the gradient with the sigmoid's own slope in it, which log(sigmoid) has not",
+    wrong="d = (sigmoid(scores) - is_target) * sigmoid(scores) * (1 - sigmoid(scores))",
+    right="d = sigmoid(scores) - is_target",
+)
+@in_backward
+def sigmoid_slope_too_many(gradients, hidden, table, ids, signs, reduction, sparse):
+    _, d_log_p = log_sigmoid(signs * scores_of(hidden, table, ids))
+    d = d_log_p(-np.abs(signs) / divisor_of(hidden, reduction))
+    slope = np.exp(log_sigmoid(signs * scores_of(hidden, table, ids))[0]) * d_log_p(np.ones_like(d))
+    return answered(hidden, table, ids, signs * d * slope, sparse)
+
+
+@mistake(
+    "decisions",
+    "the gradient of the summed loss, where the loss is a mean over the pairs",
+    wrong="d = sigmoid(scores) - is_target",
+    right="d = (sigmoid(scores) - is_target) / N",
+)
+def pair_mean_forgotten(right: Callable) -> Callable:
+    def wrong(hidden, table, ids, signs, reduction, sparse):
+        loss, _ = right(hidden, table, ids, signs, reduction, sparse)
+        return loss, right(hidden, table, ids, signs, "sum", sparse)[1]
+
+    return wrong
+
+
+@mistake(
+    "log_sigmoid",
+    "the loss log(1 - sigmoid(-x)), which is -inf where the sigmoid is saturated",
+    wrong="loss = -np.log(1 - sigmoid(scores))",
+    right="loss = -log_sigmoid(-scores)",
+)
+def log_of_one_minus_sigmoid(right: Callable) -> Callable:
+    def wrong(x):
+        return np.log(1 - 1 / (1 + np.exp(x))), right(x)[1]
+
+    return wrong
+
+
+@mistake(
+    "log_sigmoid",
+    "the gradient of zero where the sigmoid is saturated, from 6 on",
+    wrong="if abs(score) >= 6: continue",
+    right="d = sigmoid(score) - is_target",
+    sources=("piskvorky/gensim#2725",),
+)
+@in_backward
+def saturated_skipped(gradient, d, x):
+    return gradient * (np.abs(x) < 6)
+
+
+# --- negative sampling -----------------------------------------------------------------------------------------------
+
+
+@mistake(
+    "negative_sampling",
+    "the gradient with accidental hits in it, which the loss leaves out",
+    wrong="loss = masked(losses).sum(); d = sigmoid(scores) - is_target",
+    right="loss = masked(losses).sum(); d = masked(sigmoid(scores) - is_target)",
+)
+def hits_masked_in_the_loss_alone(right: Callable) -> Callable:
+    def wrong(hidden, table, batch, accidental_hits, **options):
+        loss, _ = right(hidden, table, batch, accidental_hits=accidental_hits, **options)
+        return loss, right(hidden, table, batch, accidental_hits="keep", **options)[1]
+
+    return wrong
+
+
+@mistake(
+    "negative_sampling",
+    "the gradient without accidental hits, which the loss has in it",
+    wrong="loss = losses.sum(); d = masked(sigmoid(scores) - is_target)",
+    right="loss = losses.sum(); d = sigmoid(scores) - is_target",
+)
+def hits_masked_in_the_gradient_alone(right: Callable) -> Callable:
+    def wrong(hidden, table, batch, accidental_hits, **options):
+        loss, _ = right(hidden, table, batch, accidental_hits="keep", **options)
+        return loss, right(hidden, table, batch, accidental_hits="mask", **options)[1]
+
+    return wrong
+
+
+@mistake(
+    "decisions",
+    "the loss that counts a negative once which was drawn several times",
+    wrong="negatives = set(negatives)",
+    right="negatives = list(negatives)",
+)
+def negatives_counted_once(right: Callable) -> Callable:
+    def wrong(hidden, table, ids, signs, *options):
+        drawn = ids[:, 1:]
+        again = (drawn[:, :, None] == drawn[:, None, :]) & np.tri(drawn.shape[1], k=-1, dtype=bool)
+        signs = signs.copy()
+        signs[:, 1:][again.any(axis=2)] = 0
+        return right(hidden, table, ids, signs, *options)
+
+    return wrong
+
+
+@mistake(
+    "negative_sampling",
+    "the loss that averages over the K negatives instead of summing",
+    wrong="loss = -(log_sigmoid(score) + log_sigmoid(-negative_scores).mean(axis=1))",
+    right="loss = -(log_sigmoid(score) + log_sigmoid(-negative_scores).sum(axis=1))",
+)
+def negatives_averaged(right: Callable) -> Callable:
+    def wrong(hidden, table, batch, **options):
+        K = hidden.dtype.type(batch.negatives.shape[1])
+        loss, backward = right(hidden, table, batch, **options)
+        of_targets = replace(batch, negatives=batch.negatives[:, :0])
+        loss_of_targets, d_targets = right(hidden, table, of_targets, **options)
+
+        def averaged():
+            both = zip(backward(), d_targets(), strict=True)
+            return tuple(added(times(every, 1 / K), times(of_target, 1 - 1 / K)) for every, of_target in both)
+
+        return loss / K + (1 - 1 / K) * loss_of_targets, averaged
+
+    return wrong
+
+
+@mistake(
+    "negative_sampling",
+    "the loss that sums the scores of the negatives before the sigmoid instead of after",
+    wrong="loss = -(log_sigmoid(score) + log_sigmoid(-negative_scores.sum(axis=1)))",
+    right="loss = -(log_sigmoid(score) + log_sigmoid(-negative_scores).sum(axis=1))",
+    sources=("DSKSD/DeepNLP-models-Pytorch#15",),
+)
+def negatives_summed_before_the_sigmoid(right: Callable) -> Callable:
+    def wrong(hidden, table, batch, accidental_hits, reduction, sparse):
+        of_targets = replace(batch, negatives=batch.negatives[:, :0])
+        options = {"accidental_hits": accidental_hits, "reduction": reduction, "sparse": sparse}
+        loss, d_targets = right(hidden, table, of_targets, **options)
+        drawn = batch.negatives
+        counted = (drawn != batch.targets[:, None]) | (accidental_hits != "mask")
+        score = (counted * scores_of(hidden, table, drawn)).sum(axis=1, keepdims=True)
+        log_p, d_log_p = log_sigmoid(-score)
+        divisor = divisor_of(hidden, reduction)
+
+        def summed():
+            d = d_log_p(np.ones_like(score)) * counted / divisor
+            both = zip(d_targets(), answered(hidden, table, drawn, d, sparse), strict=True)
+            return tuple(added(of_target, of_negatives) for of_target, of_negatives in both)
+
+        return loss - log_p.sum() / divisor, summed
+
+    return wrong
+
+
+def times(gradient, factor):
+    return replace(gradient, values=gradient.values * factor) if isinstance(gradient, RowGrad) else gradient * factor
+
+
+# --- hierarchical softmax --------------------------------------------------------------------------------------------
+
+
+@mistake(
+    "hierarchical_softmax",
+    "the loss whose turns are the other way round: left where the code says right",
+    wrong="sign = 2 * code - 1",
+    right="sign = 1 - 2 * code",
+)
+def turns_turned(right: Callable) -> Callable:
+    return lambda hidden, table, batch, **options: right(hidden, table, replace(batch, signs=-batch.signs), **options)
+
+
+@mistake(
+    "hierarchical_softmax",
+    "the loss of a path without its root",
+    wrong="nodes, codes = path[1:], code[1:]",
+    right="nodes, codes = path, code",
+)
+def root_left_out(right: Callable) -> Callable:
+    def wrong(hidden, table, batch, **options):
+        signs = batch.signs.copy()
+        signs[:, 0] = 0
+        return right(hidden, table, replace(batch, signs=signs), **options)
+
+    return wrong
+
+
+@mistake(
+    "hierarchical_softmax",
+    "the loss whose turns are taken one node too late",
+    wrong="score = h @ nodes[i + 1]; sign = signs[i]",
+    right="score = h @ nodes[i]; sign = signs[i]",
+)
+def turns_one_node_late(right: Callable) -> Callable:
+    def wrong(hidden, table, batch, **options):
+        return right(hidden, table, replace(batch, nodes=np.roll(batch.nodes, -1, axis=1)), **options)
+
+    return wrong
+
+
+# --- the two tables --------------------------------------------------------------------------------------------------
+
+
+@mistake(
+    ("SkipGram.forward", "CBOW.forward"),
+    "the gradient of the other table",
+    wrong="center_grad, context_grad = context_grad, center_grad",
+    right="grads = {'center.weight': center_grad, 'context.weight': context_grad}",
+)
+def tables_swapped(right: Callable) -> Callable:
+    def wrong(self, p, batch):
+        loss, backward = right(self, p, batch)
+        first, second = p
+        alike = p[first].shape == p[second].shape
+
+        def swapped():
+            g = backward()
+            if alike and type(g[first]) is type(g[second]):
+                g[first], g[second] = g[second], g[first]
+            return g
+
+        return loss, swapped
+
+    return wrong
+
+
+@mistake(
+    ("SkipGram.forward", "CBOW.forward"),
+    "the loss of words held against the table in which they were looked up: the two tables are tied",
+    wrong="scores = hidden @ center.T",
+    right="scores = hidden @ context.T",
+    sources=("udacity/deep-learning-v2-pytorch#199",),
+)
+def tables_tied(right: Callable) -> Callable:
+    def wrong(self, p, batch):
+        given, output = (name for name in p if name != self.output), self.output
+        table = p[next(given)]
+        return right(self, p | {output: table} if table.shape == p[output].shape else p, batch)
+
+    return wrong
+
+
+@mistake(
+    "SkipGram.forward",
+    "the centre's gradient from one of its contexts only",
+    wrong="for context in contexts: center_grad = d @ table",
+    right="for context in contexts: center_grad += d @ table",
+)
+def centre_of_one_context(right: Callable) -> Callable:
+    def wrong(self, p, batch):
+        loss, backward = right(self, p, batch)
+        last = np.sort(len(batch.centers) - 1 - first_of(batch.centers[::-1]))
+        _, d_last = right(self, p, pairs(batch, last))
+        factor = len(last) / len(batch.centers) if self.objective.keywords["reduction"] == "mean" else 1.0
+
+        def one():
+            return backward() | {"center.weight": times(d_last()["center.weight"], loss.dtype.type(factor))}
+
+        return loss, one
+
+    return wrong
+
+
+# --- the words -------------------------------------------------------------------------------------------------------
+
+
+@mistake(
+    "SkipGram.forward",
+    "the loss of the centre given its context, word2vec.c's way, instead of the context given its centre",
+    wrong="pairs = [(context, center), ...]",
+    right="pairs = [(center, context), ...]",
+    sources=("piskvorky/gensim#2579",),
+)
+def centre_and_context_swapped(right: Callable) -> Callable:
+    def wrong(self, p, batch):
+        if batch.nodes is None:  # whose paths are those to the contexts
+            batch = replace(batch, centers=batch.contexts, contexts=batch.centers)
+        return right(self, p, batch)
+
+    return wrong
+
+
+@mistake(
+    "SkipGram.forward",
+    "the loss without the last word of each context: the window ends one word early",
+    wrong="context = words[i - window : i] + words[i + 1 : i + window]",
+    right="context = words[i - window : i] + words[i + 1 : i + window + 1]",
+    sources=("Andras7/word2vec-pytorch#4", "Andras7/word2vec-pytorch#10"),
+    also={"CBOW.forward": lambda right: lambda self, p, batch: right(self, p, without_last_words(batch))},
+)
+def window_one_short(right: Callable) -> Callable:
+    def wrong(self, p, batch):
+        kept = np.ones(len(batch.centers), bool)
+        repeated = np.unique(batch.centers, return_counts=True)[1] > 1
+        kept[(len(kept) - 1 - first_of(batch.centers[::-1]))[repeated]] = False
+        return right(self, p, pairs(batch, kept))
+
+    return wrong
+
+
+@mistake(
+    "CBOW.forward",
+    "the loss of contexts that have their centre in them",
+    wrong="context = words[i - window : i + window + 1]",
+    right="context = words[i - window : i] + words[i + 1 : i + window + 1]",
+    sources=("dalinvip/pytorch_word2vec#4",),
+)
+def centre_in_its_context(right: Callable) -> Callable:
+    def wrong(self, p, batch):
+        found = contexts(batch)
+        with_centres = [np.append(words, centre) for words, centre in zip(found, batch.centers, strict=True)]
+        return right(self, p, with_contexts(batch, with_centres))
+
+    return wrong
+
+
+@mistake(
+    "CBOW.forward",
+    "the loss in which a word that comes again has the context of its first occurrence",
+    wrong="i = words.index(word)",
+    right="for i, word in enumerate(words)",
+)
+def first_occurrence(right: Callable) -> Callable:
+    def wrong(self, p, batch):
+        found = contexts(batch)
+        first = {centre: place for place, centre in reversed(list(enumerate(batch.centers.tolist())))}
+        return right(self, p, with_contexts(batch, [found[first[centre]] for centre in batch.centers.tolist()]))
+
+    return wrong
+
+
+def first_of(words):
+    """Where each of the distinct words occurs first."""
+    return np.unique(words, return_index=True)[1]
+
+
+def pairs(batch, kept):
+    """Some of the pairs of a batch."""
+    given = {part.name: getattr(batch, part.name) for part in fields(batch)}
+    return replace(batch, **{name: None if value is None else value[kept] for name, value in given.items()})
+
+
+def contexts(batch):
+    return np.split(batch.ids, batch.offsets[1:])
+
+
+def with_contexts(batch, found):
+    lengths = [len(words) for words in found]
+    offsets = np.cumsum([0, *lengths[:-1]]).astype(batch.offsets.dtype)
+    return replace(batch, ids=np.concatenate(found).astype(batch.ids.dtype), offsets=offsets)
+
+
+def without_last_words(batch):
+    return with_contexts(batch, [words[:-1] if len(words) > 1 else words for words in contexts(batch)])

@@ -1,0 +1,535 @@
+"""What goes wrong in the optimizers: in their formulas, in their state, in clipping, in the learning rate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from numpy_impl.optimizers import place
+from reference.contract import RowGrad
+from reference.mistakes.planting import Plant, mistake
+
+EVERY = ("SGD.update", "Adagrad.update", "RMSprop.update", "Adam.update", "SparseAdam.update")
+
+
+def optioned(change: Callable[[Any], dict[str, Any]]) -> Callable[[Callable], Callable]:
+    """Plants an update that works with other options than it was given: change(options) are those that differ."""
+
+    def plant(right: Callable) -> Callable:
+        def wrong(self, *given):
+            options = self.options
+            self.options = replace(options, **change(options))
+            try:
+                right(self, *given)
+            finally:
+                self.options = options
+
+        return wrong
+
+    return plant
+
+
+# --- all of them -----------------------------------------------------------------------------------------------------
+
+
+@mistake(
+    EVERY,
+    "the update that goes up the gradient",
+    wrong="param += lr * update",
+    right="param -= lr * update",
+)
+def update_added(right: Callable) -> Callable:
+    def wrong(self, *given):
+        self.lr = -self.lr
+        try:
+            right(self, *given)
+        finally:
+            self.lr = -self.lr
+
+    return wrong
+
+
+@mistake(
+    "Optimizer.step",
+    "the update of an optimizer that is made anew in every step, and so forgets its state",
+    wrong="for batch in batches: optimizer = Adam(model.parameters())",
+    right="optimizer = Adam(model.parameters()); for batch in batches: ...",
+    sources=("raskr/rust-autograd#16",),
+)
+def state_forgotten(right: Callable) -> Callable:
+    def wrong(self, p, g):
+        lr, state = self.lr, self.state
+        self.__init__(self.options, p)
+        for kind, tensors in self.state.items():
+            for name, start in tensors.items():
+                state[kind][name][...] = start
+        self.lr, self.state = lr, state
+        right(self, p, g)
+
+    return wrong
+
+
+@mistake(
+    "with_decay",
+    "the update without weight decay, which is asked for",
+    wrong="grad = grad",
+    right="grad = grad + weight_decay * param",
+    sources=("PaddlePaddle/Paddle#5836",),
+    also={"AdamW.decayed": lambda right: lambda self, grad, param: grad},
+)
+def decay_forgotten(right: Callable) -> Callable:
+    return lambda grad, param, weight_decay: grad
+
+
+@mistake(
+    "with_decay",
+    "the update whose weight decay has its sign turned",
+    wrong="grad = grad - weight_decay * param",
+    right="grad = grad + weight_decay * param",
+)
+def decay_turned(right: Callable) -> Callable:
+    return lambda grad, param, weight_decay: right(grad, param, -weight_decay)
+
+
+def only_where_there_is_a_gradient(right: Callable) -> Callable:
+    def wrong(self, grad, param):
+        before = param.copy()
+        grad = right(self, grad, param)
+        resting = np.broadcast_to(~grad.any(axis=-1, keepdims=True), grad.shape)
+        param[resting] = before[resting]
+        return grad
+
+    return wrong
+
+
+@mistake(
+    "with_decay",
+    "the update that decays only the rows which have a gradient",
+    wrong="grad[rows] += weight_decay * param[rows]",
+    right="grad += weight_decay * param",
+    sources=("tensorflow/addons#767", "pytorch/pytorch#25560"),
+    also={"AdamW.decayed": only_where_there_is_a_gradient},
+)
+def decay_of_touched_rows(right: Callable) -> Callable:
+    return lambda grad, param, weight_decay: np.where(
+        grad.any(axis=-1, keepdims=True), right(grad, param, weight_decay), grad
+    )
+
+
+@mistake(
+    "root",
+    "the update that divides by the root without eps",
+    wrong="param -= lr * m / np.sqrt(v)",
+    right="param -= lr * m / (np.sqrt(v) + eps)",
+)
+def eps_forgotten(right: Callable) -> Callable:
+    return lambda v, eps, *correction: right(v, 0.0, *correction)
+
+
+@mistake(
+    "root",
+    "the update with an eps of 1e-8, whatever was asked for",
+    wrong="param -= lr * m / (np.sqrt(v) + 1e-8)",
+    right="param -= lr * m / (np.sqrt(v) + eps)",
+)
+def eps_of_its_own(right: Callable) -> Callable:
+    return lambda v, eps, *correction: right(v, 1e-8, *correction)
+
+
+@mistake(
+    "root",
+    "the update that divides by the second moment instead of its root",
+    wrong="param -= lr * m / (v + eps)",
+    right="param -= lr * m / (np.sqrt(v) + eps)",
+)
+def root_forgotten(right: Callable) -> Callable:
+    return lambda v, *given: right(v * v, *given)
+
+
+# --- SGD -------------------------------------------------------------------------------------------------------------
+
+
+@mistake(
+    "SGD.update",
+    "the update whose first momentum is dampened too",
+    wrong="buf = momentum * buf + (1 - dampening) * grad",
+    right="buf = grad if first else momentum * buf + (1 - dampening) * grad",
+)
+def dampened_at_first(right: Callable) -> Callable:
+    def wrong(self, name, param, at, grad):
+        o = self.options
+        if not o.momentum or not o.dampening or name in self.moving:
+            return right(self, name, param, at, grad)
+        grad = (1 - o.dampening) * grad
+        decay = (1 - o.dampening) * o.weight_decay
+        return optioned(lambda o: {"weight_decay": decay})(right)(self, name, param, at, grad)
+
+    return wrong
+
+
+@mistake(
+    "SGD.update",
+    "the update in which each row's first gradient is not dampened, as if rows began one by one",
+    wrong="buf[row] = grad if not buf[row].any() else momentum * buf[row] + (1 - dampening) * grad",
+    right="buf = grad if step == 1 else momentum * buf + (1 - dampening) * grad",
+)
+def dampened_from_each_rows_second(right: Callable) -> Callable:
+    def wrong(self, name, param, at, grad):
+        o = self.options
+        if o.momentum and o.dampening and name in self.moving:
+            (buf,) = self.state_of(name)
+            fresh = ~buf[at].any(axis=-1, keepdims=True)
+            decay = o.weight_decay * param[at]
+            grad = np.where(fresh, (grad + o.dampening * decay) / (1 - o.dampening), grad)
+        return right(self, name, param, at, grad)
+
+    return wrong
+
+
+@mistake(
+    "SGD.update",
+    "the update without dampening",
+    wrong="buf = momentum * buf + grad",
+    right="buf = momentum * buf + (1 - dampening) * grad",
+)
+def dampening_forgotten(right: Callable) -> Callable:
+    return optioned(lambda o: {"dampening": 0.0})(right)
+
+
+@mistake(
+    "SGD.update",
+    "the update with plain momentum, where Nesterov's is asked for",
+    wrong="param -= lr * buf",
+    right="param -= lr * (grad + momentum * buf)",
+)
+def nesterov_forgotten(right: Callable) -> Callable:
+    return optioned(lambda o: {"nesterov": False})(right)
+
+
+# --- Adagrad, RMSprop ------------------------------------------------------------------------------------------------
+
+
+@mistake(
+    "Adagrad.update",
+    "the update whose learning rate has decayed in the first step already",
+    wrong="lr = lr / (1 + step * lr_decay)",
+    right="lr = lr / (1 + (step - 1) * lr_decay)",
+)
+def lr_decayed_at_first(right: Callable) -> Callable:
+    def wrong(self, name, *given):
+        o, lr, step = self.options, self.lr, float(self.state["step"][name])
+        self.lr = lr * (1 + step * o.lr_decay) / (1 + (step + 1) * o.lr_decay)
+        try:
+            right(self, name, *given)
+        finally:
+            self.lr = lr
+
+    return wrong
+
+
+@mistake(
+    "Adagrad.update",
+    "the update with a learning rate that does not decay, though lr_decay is asked for",
+    wrong="param -= lr * grad / (np.sqrt(total) + eps)",
+    right="param -= lr / (1 + (step - 1) * lr_decay) * grad / (np.sqrt(total) + eps)",
+)
+def lr_decay_forgotten(right: Callable) -> Callable:
+    return optioned(lambda o: {"lr_decay": 0.0})(right)
+
+
+@mistake(
+    "Adagrad.__init__",
+    "the update whose accumulator begins at 0, whatever initial_accumulator_value says",
+    wrong="total = np.zeros_like(param)",
+    right="total = np.full_like(param, initial_accumulator_value)",
+)
+def accumulator_begins_at_0(right: Callable) -> Callable:
+    def wrong(self, options, weights):
+        right(self, replace(options, initial_accumulator_value=0.0), weights)
+        self.options = options
+
+    return wrong
+
+
+@mistake(
+    "Adagrad.update",
+    "the update that knows the last gradient's square only, not the sum of all",
+    wrong="total = grad ** 2",
+    right="total += grad ** 2",
+)
+def squares_not_accumulated(right: Callable) -> Callable:
+    def wrong(self, name, param, at, grad):
+        self.state["sum"][name][at] = self.options.initial_accumulator_value
+        right(self, name, param, at, grad)
+
+    return wrong
+
+
+@mistake(
+    "RMSprop.update",
+    "the update that is not centred, though it is asked for",
+    wrong="param -= lr * grad / (np.sqrt(square_avg) + eps)",
+    right="param -= lr * grad / (np.sqrt(square_avg - grad_avg ** 2) + eps)",
+)
+def centering_forgotten(right: Callable) -> Callable:
+    return optioned(lambda o: {"centered": False})(right)
+
+
+@mistake(
+    "RMSprop.update",
+    "the update in which alpha weighs the new square, not the old ones",
+    wrong="square_avg = (1 - alpha) * square_avg + alpha * grad ** 2",
+    right="square_avg = alpha * square_avg + (1 - alpha) * grad ** 2",
+)
+def alpha_for_the_new(right: Callable) -> Callable:
+    return optioned(lambda o: {"alpha": 1 - o.alpha})(right)
+
+
+# --- duplicates ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Squared(RowGrad):
+    """Rows that remember the sum of the squares of what was summed."""
+
+    squares: np.ndarray
+
+
+def with_squares(right: Callable) -> Callable:
+    def wrong(self, p, g):
+        self.squares = {name: grad.squares for name, grad in g.items() if isinstance(grad, Squared)}
+        right(self, p, g)
+
+    return wrong
+
+
+def clipped_squares(right: Callable) -> Callable:
+    def wrong(grads, max_norm):
+        squared = [grad for grad in grads if isinstance(grad, Squared)]
+        before = [np.linalg.norm(grad.values) for grad in squared]
+        right(grads, max_norm)
+        for grad, norm in zip(squared, before, strict=True):
+            grad.squares[...] *= (np.linalg.norm(grad.values) / norm) ** 2
+
+    return wrong
+
+
+def beginning_with(kind: str, more: Callable) -> Plant:
+    """A plant: the rows of a second moment begin the update with more(options) times the squares that are missing."""
+
+    def plant(right: Callable) -> Callable:
+        def wrong(self, name, param, at, grad):
+            if name in self.squares and at is not ...:
+                self.state[kind][name][at] += more(self.options) * (self.squares[name] - grad * grad)
+            right(self, name, param, at, grad)
+
+        return wrong
+
+    return plant
+
+
+@mistake(
+    "rows_of",
+    "the update in which the gradients of duplicate ids are squared before they are summed",
+    wrong="np.add.at(total, ids, d ** 2)",
+    right="grad = np.zeros_like(param); np.add.at(grad, ids, d); total += grad ** 2",
+    also={
+        "Optimizer.step": with_squares,
+        "clip_grad_norm_": clipped_squares,
+        "Adagrad.update": beginning_with("sum", lambda o: 1),
+        "SparseAdam.update": beginning_with("exp_avg_sq", lambda o: (1 - o.betas[1]) / o.betas[1]),
+    },
+)
+def duplicates_squared_first(right: Callable) -> Callable:
+    def wrong(ids, d, num_embeddings, source=None):
+        grad = right(ids, d, num_embeddings, source)
+        return Squared(grad.rows, grad.values, grad.shape, right(ids, d * d, num_embeddings, source).values)
+
+    return wrong
+
+
+# --- Adam and its kin ------------------------------------------------------------------------------------------------
+
+
+@mistake(
+    "bias_correction",
+    "the update without bias correction",
+    wrong="param -= lr * m / (np.sqrt(v) + eps)",
+    right="param -= lr * m_hat / (np.sqrt(v_hat) + eps)",
+    sources=("ml-explore/mlx#1640", "nerfstudio-project/gsplat#770"),
+)
+def bias_correction_forgotten(right: Callable) -> Callable:
+    return lambda beta, step: 1.0
+
+
+@mistake(
+    "bias_correction",
+    "the update whose bias correction is that of the next step",
+    wrong="m_hat = m / (1 - beta ** (step + 1))",
+    right="m_hat = m / (1 - beta ** step)",
+)
+def bias_correction_a_step_ahead(right: Callable) -> Callable:
+    return lambda beta, step: right(beta, step + 1)
+
+
+@mistake(
+    "bias_correction",
+    "the update whose bias correction is that of the step before, which in the first step is 0",
+    wrong="for step in range(steps): m_hat = m / (1 - beta ** step)",
+    right="for step in range(1, steps + 1): m_hat = m / (1 - beta ** step)",
+    sources=("tracel-ai/burn#834", "deeplearning4j/nd4j#1227"),
+)
+def bias_correction_a_step_behind(right: Callable) -> Callable:
+    return lambda beta, step: np.float64(right(beta, step - 1))
+
+
+@mistake(
+    "bias_correction",
+    "the update whose bias correction is that of the first step in every step",
+    wrong="m_hat = m / (1 - beta)",
+    right="m_hat = m / (1 - beta ** step)",
+    sources=("eriklindernoren/ML-From-Scratch#35",),
+)
+def bias_correction_of_the_first_step(right: Callable) -> Callable:
+    return lambda beta, step: right(beta, np.ones(()))
+
+
+@mistake(
+    ("Adam.update", "SparseAdam.update"),
+    "the update that counts a step for each parameter, not one for all of them",
+    wrong="for param in params: step += 1; update(param, step)",
+    right="step += 1; for param in params: update(param, step)",
+    sources=("DiffSharp/DiffSharp#292",),
+)
+def step_of_each_parameter(right: Callable) -> Callable:
+    def wrong(self, name, *given):
+        steps = self.state["step"]
+        step, before = steps[name], float(steps[name])
+        step[...] = before * len(steps) + list(steps).index(name)
+        right(self, name, *given)
+        step[...] = before + 1
+
+    return wrong
+
+
+@mistake(
+    ("Adam.update", "SparseAdam.update"),
+    "the update in which the two betas have changed places",
+    wrong="beta2, beta1 = betas",
+    right="beta1, beta2 = betas",
+)
+def betas_swapped(right: Callable) -> Callable:
+    return optioned(lambda o: {"betas": o.betas[::-1]})(right)
+
+
+@mistake(
+    "Adam.update",
+    "the update with the present second moment, where amsgrad asks for the largest so far",
+    wrong="param -= lr * m_hat / (np.sqrt(v_hat) + eps)",
+    right="param -= lr * m_hat / (np.sqrt(np.maximum(largest, v) / c2) + eps)",
+)
+def amsgrad_forgotten(right: Callable) -> Callable:
+    return optioned(lambda o: {"amsgrad": False})(right)
+
+
+# --- clipping --------------------------------------------------------------------------------------------------------
+
+
+@mistake(
+    "clip_grad_norm_",
+    "the update with gradients that are not clipped, though max_norm is asked for",
+    wrong="optimizer.step()",
+    right="clip_grad_norm_(parameters, max_norm); optimizer.step()",
+    sources=("NVIDIA/OpenSeq2Seq#192",),
+)
+def clipping_forgotten(right: Callable) -> Callable:
+    return lambda grads, max_norm: None
+
+
+@mistake(
+    "clip_grad_norm_",
+    "the update with gradients whose entries are clipped to max_norm, not their norm",
+    wrong="clip_grad_value_(parameters, max_norm)",
+    right="clip_grad_norm_(parameters, max_norm)",
+)
+def clipped_by_value(right: Callable) -> Callable:
+    def wrong(grads, max_norm):
+        for grad in grads:
+            value = place(grad)[1]
+            np.clip(value, -max_norm, max_norm, out=value)
+
+    return wrong
+
+
+@mistake(
+    "clip_grad_norm_",
+    "the update with gradients that are scaled to max_norm where they are shorter too",
+    wrong="grad *= max_norm / total_norm",
+    right="grad *= min(max_norm / total_norm, 1)",
+)
+def clipping_scales_up(right: Callable) -> Callable:
+    def wrong(grads, max_norm):
+        norm = np.linalg.norm([np.linalg.norm(place(grad)[1]) for grad in grads])
+        for grad in grads if norm < max_norm else []:
+            place(grad)[1][...] *= max_norm / (norm + 1e-6)
+        right(grads, max_norm)
+
+    return wrong
+
+
+@mistake(
+    "total_norm",
+    "the update with gradients that are clipped by the largest of their norms",
+    wrong="total_norm = max(norm(grad) for grad in grads)",
+    right="total_norm = np.sqrt(sum(norm(grad) ** 2 for grad in grads))",
+)
+def clipped_by_the_largest(right: Callable) -> Callable:
+    return lambda values: max(map(np.linalg.norm, values))
+
+
+@mistake(
+    "total_norm",
+    "the update with gradients that are clipped by the sum of their norms",
+    wrong="total_norm = sum(norm(grad) for grad in grads)",
+    right="total_norm = np.sqrt(sum(norm(grad) ** 2 for grad in grads))",
+)
+def clipped_by_the_sum(right: Callable) -> Callable:
+    return lambda values: sum(map(np.linalg.norm, values))
+
+
+# --- the learning rate -----------------------------------------------------------------------------------------------
+
+
+@mistake(
+    "Trainer.step",
+    "the update with a learning rate that does not fall",
+    wrong="optimizer.step()",
+    right="optimizer.step(); scheduler.step()",
+)
+def schedule_forgotten(right: Callable) -> Callable:
+    def wrong(self):
+        lr = self.optimizer.lr
+        right(self)
+        self.optimizer.lr = lr
+
+    return wrong
+
+
+@mistake(
+    "Trainer.step",
+    "the update with the learning rate of the next step",
+    wrong="scheduler.step(); optimizer.step()",
+    right="optimizer.step(); scheduler.step()",
+    sources=("mlcommons/GaNDLF#107", "facebookresearch/ParlAI#2042"),
+)
+def schedule_a_step_ahead(right: Callable) -> Callable:
+    def wrong(self):
+        if self.case.lr_decay_to is not None:
+            first, last = self.case.optimizer.lr, self.case.lr_decay_to
+            self.optimizer.lr = first + (last - first) * min((self.steps + 1) / self.case.steps, 1)
+        right(self)
+
+    return wrong

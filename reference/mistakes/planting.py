@@ -1,0 +1,209 @@
+"""What a mistake is, and how it is planted in the NumPy twin."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from types import FunctionType
+from typing import Any
+
+import numpy as np
+
+from numpy_impl import (
+    cbow,
+    classifier,
+    embedding,
+    embedding_bag,
+    functional,
+    linear,
+    objectives,
+    optimizers,
+    rows,
+    skipgram,
+    trainer,
+)
+from reference.cases import Batch, Case, drawing
+from reference.contract import Grads, Implementation, Params, State, Trainer
+
+TWIN = (
+    rows,
+    embedding,
+    embedding_bag,
+    linear,
+    functional,
+    objectives,
+    classifier,
+    skipgram,
+    cbow,
+    optimizers,
+    trainer,
+)
+
+Plant = Callable[[Callable[..., Any]], Callable[..., Any]]
+"""Takes the function that stands there, and returns the wrong one that is to stand there instead."""
+
+
+@dataclass(frozen=True, eq=False)
+class Mistake:
+    """The NumPy twin, wrong in one way and right otherwise: an implementation like any other.
+
+    name: by which it is known. sentence: completes "embedding.weight: equals ...". wrong, right: the line as it is
+    often written, and as it should be. sources: where it was really made. plants: by the name of the function that it
+    replaces, `rows_of` or `Adam.update`, what makes the wrong one of the right one.
+    """
+
+    name: str
+    sentence: str
+    wrong: str
+    right: str
+    sources: tuple[str, ...]
+    plants: Mapping[str, Plant] = field(repr=False)
+
+    @property
+    def subject(self) -> str:
+        """The part of an implementation that it is made in, the name of the file in which it stands."""
+        return next(iter(self.plants.values())).__module__.rpartition(".")[2]
+
+    def build(self, case: Case, weights: Params) -> Trainer:
+        """The NumPy twin's trainer, wrong in this way."""
+        return together(self).build(case, weights)
+
+
+def together(*mistakes: Mistake) -> Implementation:
+    """The NumPy twin with all of these mistakes at once.
+
+    Of two in the same function, the later one is planted around the earlier one: what it does not spoil itself, it
+    leaves as it finds it.
+    """
+    return _Planted(mistakes)
+
+
+class _Planted:
+    """The NumPy twin, wrong while it works; between its calls the right one is left alone."""
+
+    def __init__(self, mistakes: tuple[Mistake, ...]) -> None:
+        self.functions: dict[str, Callable[..., Any]] = {}
+        for mistake in mistakes:
+            for name, plant in mistake.plants.items():
+                self.functions[name] = plant(self.functions.get(name) or getattr(*places(name)[0]))
+
+    @contextmanager
+    def planted(self) -> Iterator[None]:
+        """The NumPy twin is wrong, within, and nothing is said of what overflows."""
+        before = [(*place, getattr(*place)) for name in self.functions for place in places(name)]
+        try:
+            for name, function in self.functions.items():
+                for owner, attribute in places(name):
+                    setattr(owner, attribute, function)
+            with np.errstate(all="ignore"):
+                yield
+        finally:
+            for owner, attribute, right in before:
+                setattr(owner, attribute, right)
+
+    def build(self, case: Case, weights: Params) -> Trainer:
+        with self.planted():
+            return _Trainer(self.planted, trainer.build(case, weights))
+
+
+class _Trainer:
+    """A trainer whose calls are made while the twin is wrong."""
+
+    def __init__(self, planted: Callable[[], Any], right: Trainer) -> None:
+        self.planted, self.trainer = planted, right
+
+    def loss_and_grads(self, batch: Batch) -> tuple[float, Grads]:
+        with self.planted():
+            return self.trainer.loss_and_grads(batch)
+
+    def step(self) -> None:
+        with self.planted():
+            self.trainer.step()
+
+    def params(self) -> Params:
+        return self.trainer.params()
+
+    def state(self) -> State:
+        return self.trainer.state()
+
+
+@functools.cache
+def places(name: str) -> list[tuple[Any, str]]:
+    """Where the twin looks a function up: every module that has it, or for `Adam.update` the class that defines it."""
+    first, _, method = name.partition(".")
+    owners: list[Any] = [module for module in TWIN if isinstance(vars(module).get(first), FunctionType | type)]
+    if method:
+        owners = [getattr(module, first) for module in owners[:1] if method in vars(getattr(module, first))]
+    if not owners:
+        raise LookupError(f"the NumPy twin has no {name}, in which a mistake is to be planted")
+    return [(owner, method or first) for owner in owners]
+
+
+def calls(case: Case, functions: Iterable[str]) -> set[str]:
+    """Those of the functions that the twin calls in the case; a mistake in none of them is not made there."""
+    called: set[str] = set()
+
+    def noting(name: str) -> Plant:
+        def plant(right: Callable[..., Any]) -> Callable[..., Any]:
+            def noted(*given: Any, **options: Any) -> Any:
+                called.add(name)
+                return right(*given, **options)
+
+            return noted
+
+        return plant
+
+    twin = together(Mistake("noted", "", "", "", (), {name: noting(name) for name in functions}))
+    noted = twin.build(case, drawing.weights(case))
+    for batch in drawing.batches(case):
+        noted.loss_and_grads(batch)
+        noted.step()
+    return called
+
+
+def entered_in(entries: dict[str, Mistake]) -> Callable[..., Callable[[Plant], Plant]]:
+    """A decorator that enters a plant there; the plant's name, with hyphens, is the mistake's."""
+
+    def mistake(
+        functions: str | tuple[str, ...],
+        sentence: str,
+        *,
+        wrong: str,
+        right: str,
+        sources: tuple[str, ...] = (),
+        also: Mapping[str, Plant] | None = None,
+    ) -> Callable[[Plant], Plant]:
+        """functions: what the plant replaces. also: more that is to be replaced, each by a plant of its own."""
+
+        def enter(plant: Plant) -> Plant:
+            name = plant.__name__.replace("_", "-")
+            assert name not in entries, name
+            names = (functions,) if isinstance(functions, str) else functions
+            entries[name] = Mistake(
+                name, sentence, wrong, right, sources, {**dict.fromkeys(names, plant), **(also or {})}
+            )
+            return plant
+
+        return enter
+
+    return mistake
+
+
+def in_backward(change: Callable[..., Any]) -> Plant:
+    """A plant that leaves the forward pass alone: change(what backward returns, its arguments, those of forward)."""
+
+    @functools.wraps(change)
+    def plant(right: Callable[..., Any]) -> Callable[..., Any]:
+        def wrong(*given: Any, **options: Any) -> tuple[Any, Callable[..., Any]]:
+            output, backward = right(*given, **options)
+            return output, lambda *d: change(backward(*d), *d, *given, **options)
+
+        return wrong
+
+    return plant
+
+
+MISTAKES: dict[str, Mistake] = {}
+mistake = entered_in(MISTAKES)

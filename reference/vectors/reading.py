@@ -1,0 +1,199 @@
+"""A vector from its file, and results of another program."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+
+from reference import cases
+from reference.cases import Batch, Case, Recorded, validation
+from reference.errors import BadInput
+from reference.judge.form import Mismatch, as_grads, as_loss, as_params, as_state
+from reference.vectors.schema import RESULTS, SCHEMA
+from reference.vectors.strict_json import read, shown
+
+HERE = Path(__file__).parent / "data"
+"""The vectors that come with twingrad."""
+
+KINDS = {kind.__name__: kind for union in (cases.Model, cases.Optimizer, Batch) for kind in get_args(union)}
+
+KINDS |= {kind.__name__: kind for kind in (cases.CrossEntropy, cases.MSELoss, *get_args(cases.Objective))}
+
+
+@dataclass(frozen=True, eq=False)
+class Vector:
+    """A case whose weights and batches are recorded, and what it comes to, step by step."""
+
+    case: Case
+    flags: list[str]
+    notes: dict[str, str]
+    steps: list[dict[str, Any]]
+
+
+def read_vector(path: Path) -> Vector:
+    """A vector from a file.
+
+    Raises:
+        BadInput: the file cannot be read, or what it says does not fit together.
+    """
+    whole = read(path, SCHEMA, SCHEMA)
+    try:
+        return parsed(whole)
+    except BadInput as bad:
+        raise BadInput(f"{path}: {bad}") from None
+
+
+def parsed(whole: dict[str, Any]) -> Vector:
+    """A vector from JSON that has the form of the schema. Raises BadInput where it does not fit together."""
+    case = _case(whole)
+    steps = _steps(case, whole["steps"])
+    for k, step in enumerate(steps):
+        _check_step(case, step, k)
+    return Vector(case, whole["flags"], whole["notes"], steps)
+
+
+def _case(whole: dict[str, Any]) -> Case:
+    said, dtype = whole["case"], whole["case"]["dtype"]
+    model, optimizer = _built(said["model"]), _built(said["optimizer"])
+    weights = {name: array(value, dtype, f"$.weights[{json.dumps(name)}]") for name, value in whole["weights"].items()}
+    batches = []
+    for k, batch in enumerate(whole["batches"]):
+        kind = KINDS[batch["kind"]]
+        parts = {name: value for name, value in batch.items() if name != "kind"}
+        batches.append(kind(**{n: _part(said, n, value, f"$.batches[{k}].{n}") for n, value in parts.items()}))
+    for name in ("batches", "steps"):
+        if len(whole[name]) != said["steps"]:
+            raise BadInput(f"$.{name}: has {len(whole[name])} items; the case has {said['steps']} steps")
+    case = Case(
+        said["name"],
+        model,
+        optimizer,
+        Recorded(weights, tuple(batches)),
+        said["steps"],
+        said["layout"] == "rows",
+        dtype,
+        max_norm=said["max_norm"],
+        lr_decay_to=said["lr_decay_to"],
+    )
+    if case.id != said["id"]:
+        raise BadInput(f"$.case.id: is {said['id']!r}; a case of this name, model and optimizer has {case.id!r}")
+    if case.refusal:
+        raise BadInput(f"$.case: {case.refusal}")
+    validation.check_weights(case, weights)
+    for k, batch in enumerate(batches):
+        try:
+            validation.check_batch(case, batch)
+        except BadInput as bad:
+            raise BadInput(f"$.batches[{k}]: {bad}") from None
+    return case
+
+
+def _built(said: Any) -> Any:
+    """A dataclass from what `plain` made of it."""
+    if isinstance(said, dict):
+        return KINDS[said["kind"]](**{name: _built(part) for name, part in said.items() if name != "kind"})
+    return tuple(said) if isinstance(said, list) else said
+
+
+def _part(said: dict[str, Any], name: str, value: Any, where: str) -> np.ndarray:
+    """A field of a batch, in the dtype that it has."""
+    if name in ("ids", "offsets") or (name == "centers" and said["model"]["kind"] == "SkipGram"):
+        return array(value, said["ids_dtype"], where)
+    labels = said["model"].get("loss", {})
+    if name == "labels" and labels["kind"] == "CrossEntropy" and not labels["probabilities"]:
+        return array(value, "int64", where)
+    if name in ("contexts", "centers", "negatives", "nodes", "signs"):
+        return array(value, "int64", where)
+    return array(value, "bool" if name in ("keep", "inside") else said["dtype"], where)
+
+
+def array(value: Any, dtype: str, where: str) -> np.ndarray:
+    """Numbers in nested lists as an array. Raises BadInput where they are not those of one."""
+    try:
+        with np.errstate(over="ignore"):
+            found = np.array(value, "float64" if dtype == "float32" else dtype).astype(dtype)
+    except (ValueError, OverflowError, TypeError):
+        raise BadInput(f"{where}: is not an array of {dtype}: its parts are of one length and rank") from None
+    if not np.isfinite(found).all():
+        raise BadInput(f"{where}: has a number that is beyond {dtype}")
+    return found
+
+
+def _steps(case: Case, said: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What was recorded of each step, in arrays of the case's dtype."""
+    found = []
+    for k, step in enumerate(said):
+        here: dict[str, Any] = {}
+        for stage, value in step.items():
+            here[stage] = _tensors(case, value, f"$.steps[{k}].{stage}")
+        found.append(here)
+    return found
+
+
+def _tensors(case: Case, value: Any, where: str) -> Any:
+    if not isinstance(value, dict):
+        return array(value, case.dtype, where)
+    if value.keys() == {"rows", "values"}:
+        width = next((case.model.shapes[name][1] for name in case.model.tables), 0)
+        values = array(value["values"], case.dtype, f"{where}.values")
+        return array(value["rows"], "int64", f"{where}.rows"), values.reshape(0, width) if not values.size else values
+    return {name: _tensors(case, part, f"{where}[{json.dumps(name)}]") for name, part in value.items()}
+
+
+def _check_step(case: Case, step: dict[str, Any], k: int) -> None:
+    """Raise BadInput unless these can be exact values of the case."""
+    assert isinstance(case.data, Recorded)
+    shapes = {name: getattr(case.data.batches[k], name).shape for name in case.model.input_gradients}
+    for stage in ("params", *(("state",) if case.optimizer.state else ())):
+        if stage not in step:
+            raise BadInput(f"$.steps[{k}]: has no {stage!r}, which is needed")
+    try:
+        as_loss(step["loss"])
+        as_grads(case, step["grads"], shapes)
+        as_params(case, step["params"])
+        if as_state(case, step.get("state", {})).keys() != set(case.optimizer.state):
+            raise Mismatch("state", f"the kinds {list(case.optimizer.state)}", f"{list(step['state'])}")
+    except Mismatch as mismatch:
+        raise BadInput(f"$.steps[{k}]: {mismatch}") from None
+
+
+def files(paths: Sequence[Path]) -> list[Path]:
+    """The files themselves, and of folders those whose name ends in .json, but for the schema."""
+    found = []
+    for path in paths:
+        inside = [path]
+        if path.is_dir():
+            inside = sorted(file for file in path.glob("*.json") if file.name != "schema.json")
+            if not inside:
+                raise BadInput(f"{path}: is a folder without a .json file; a file, or a folder of them, is needed")
+        found += inside
+    return found
+
+
+def read_results(path: Path, vectors: Mapping[str, Vector]) -> tuple[str, list[dict[str, Any]]]:
+    """The results in a file: of which case, and what they are.
+
+    Raises:
+        BadInput: the file cannot be read, or there is no vector that these can be results of.
+    """
+    said = read(path, RESULTS, SCHEMA)
+    name = said["case"]
+    try:
+        if name not in vectors:
+            raise BadInput(f"$.case: is {shown(name)}; none of the {len(vectors)} vectors has that id")
+        case = vectors[name].case
+        if said.get("dtype", case.dtype) != case.dtype:
+            raise BadInput(f"$.dtype: is {said['dtype']}; the vector is {case.dtype}")
+        if len(said["steps"]) > case.steps:
+            raise BadInput(f"$.steps: has {len(said['steps'])} items; the vector has {case.steps} steps")
+        for k, step in enumerate(said["steps"]):
+            if step.keys() != said["steps"][0].keys():
+                raise BadInput(f"$.steps[{k}]: has {', '.join(step)}; $.steps[0] has {', '.join(said['steps'][0])}")
+        return name, _steps(case, said["steps"])
+    except BadInput as bad:
+        raise BadInput(f"{path}: {bad}") from None

@@ -1,0 +1,166 @@
+"""The form of a test vector and of results, as a JSON schema made from the dataclasses of `reference.cases`.
+
+It stands as a file in `reference/vectors/schema.json`, for whoever reads vectors in another language.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Mapping
+from dataclasses import MISSING, fields
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+from reference import cases
+from reference.vectors.flags import FLAGS
+from reference.vectors.strict_json import Schema
+
+VERSION = 1
+"""Of the format. A reader that knows another one must refuse the file."""
+
+JSON_TYPES = {int: "integer", float: "number", bool: "boolean", str: "string", types.NoneType: "null"}
+PARAMETER = r"^(embedding|center|context|nodes|linear|fc[1-9][0-9]*)\.(weight|bias)$"
+STATE_KINDS = "momentum_buffer|sum|square_avg|grad_avg|exp_avg|exp_avg_sq|max_exp_avg_sq"
+
+
+def ref(name: str) -> Schema:
+    """What the name stands for."""
+    return {"$ref": f"#/$defs/{name}"}
+
+
+def an_object(properties: Mapping[str, Schema], optional: tuple[str, ...] = (), **more: Any) -> Schema:
+    """An object that has these names and no other."""
+    needed = [name for name in properties if name not in optional]
+    return {"type": "object", "properties": dict(properties), "required": needed, "additionalProperties": False, **more}
+
+
+def a_dict(names: str, of: Schema, **more: Any) -> Schema:
+    """An object whose names match the pattern."""
+    return {"type": "object", "patternProperties": {names: of}, "additionalProperties": False, **more}
+
+
+def a_list(of: Schema, least: int = 0) -> Schema:
+    """An array of these."""
+    return {"type": "array", "items": of, **({"minItems": least} if least else {})}
+
+
+def of_type(hint: Any) -> Schema:
+    """A schema of what a dataclass says that one of its fields is."""
+    origin, arguments = get_origin(hint), get_args(hint)
+    match origin:
+        case types.UnionType:
+            return {"anyOf": [of_type(argument) for argument in arguments]}
+        case _ if origin is Literal:
+            return {"type": "string", "enum": list(arguments)}
+        case _ if origin is tuple:
+            size = {} if ... in arguments else {"minItems": len(arguments), "maxItems": len(arguments)}
+            return a_list(of_type(arguments[0])) | size
+    return {"type": JSON_TYPES[hint]} if hint in JSON_TYPES else of_dataclass(hint)
+
+
+def of_dataclass(kind: Any) -> Schema:
+    """A schema of a dataclass: its kind, and each of its fields, those with a default included."""
+    hints = get_type_hints(kind)
+    own = {part.name: of_type(hints[part.name]) for part in fields(kind)}
+    return an_object({"kind": {"type": "string", "const": kind.__name__}, **own})
+
+
+def one_of(union: Any) -> Schema:
+    """A schema of a union of dataclasses, told apart by their kind."""
+    return {"anyOf": [of_dataclass(kind) for kind in get_args(union)]}
+
+
+def of_batch(kind: Any) -> Schema:
+    """A schema of a batch. What is None has no name in it."""
+    parts = {part.name: BATCH_PARTS[part.name] for part in fields(kind)}
+    parts = {"kind": {"type": "string", "const": kind.__name__}, **parts}
+    return an_object(parts, optional=tuple(part.name for part in fields(kind) if part.default is not MISSING))
+
+
+IDS, INTEGERS = ref("ids"), ref("integers")
+BATCH_PARTS: dict[str, Schema] = {
+    "ids": IDS,
+    "upstream": ref("tensor"),
+    "input": ref("tensor"),
+    "labels": ref("tensor"),
+    "offsets": INTEGERS,
+    "per_sample_weights": ref("tensor"),
+    "keep": a_list(a_list({"type": "boolean"})),
+    "centers": IDS,
+    "contexts": IDS,
+    "inside": a_list(a_list(a_list({"type": "boolean"}))),
+    "negatives": a_list(INTEGERS),
+    "nodes": a_list(INTEGERS),
+    "signs": a_list(a_list({"type": "integer", "minimum": -1})),
+}
+
+ROWS = an_object(
+    {"rows": INTEGERS, "values": a_list(a_list({"type": "number"}))},
+    description="the gradient of a table of which these rows were looked up; every other row has none",
+)
+DEFS: dict[str, Schema] = {
+    "tensor": {
+        "description": "a number, or a tensor's parts along its first axis",
+        "anyOf": [{"type": "number"}, a_list(ref("tensor"))],
+    },
+    "ids": {"anyOf": [{"type": "integer", "minimum": 0}, a_list(IDS)]},
+    "integers": a_list({"type": "integer", "minimum": 0}),
+    "rows": ROWS,
+    "gradient": {"anyOf": [{"type": "number"}, a_list(ref("tensor")), ROWS]},
+    "params": a_dict(PARAMETER, ref("tensor"), description="named and laid out as in PyTorch's state_dict"),
+    "grads": a_dict(f"{PARAMETER}|^(input|per_sample_weights)$", ref("gradient")),
+    "state": a_dict(
+        f"^({STATE_KINDS})$",
+        ref("params"),
+        description="the optimizer's, by kind and parameter, named as torch.optim names it",
+        properties={"step": a_dict(PARAMETER, {"type": "number"})},
+    ),
+    "step": an_object(
+        {"loss": {"type": "number"}, "grads": ref("grads"), "params": ref("params"), "state": ref("state")},
+        optional=("params", "state"),
+        description="what one batch gives: loss and gradients before, parameters and state after the update",
+    ),
+    "batch": {"anyOf": [of_batch(kind) for kind in get_args(cases.Batch)]},
+    "case": an_object(
+        {
+            "id": {"type": "string"},
+            "name": {"type": "string"},
+            "model": one_of(cases.Model),
+            "optimizer": one_of(cases.Optimizer),
+            "dtype": {"type": "string", "enum": ["float64", "float32"]},
+            "ids_dtype": {"type": "string", "enum": ["int64", "int32"]},
+            "layout": {"type": "string", "enum": ["dense", "rows"]},
+            "steps": {"type": "integer", "minimum": 1},
+            "max_norm": {"anyOf": [{"type": "number"}, {"type": "null"}]},
+            "lr_decay_to": {"anyOf": [{"type": "number"}, {"type": "null"}]},
+        },
+        description="every option that an implementation needs; reference/cases says what each of them does",
+    ),
+    "results": an_object(
+        {
+            "version": {"type": "integer", "const": VERSION},
+            "case": {"type": "string"},
+            "dtype": {"type": "string", "enum": ["float64", "float32"]},
+            "steps": a_list(ref("step"), least=1),
+        },
+        optional=("dtype",),
+        description="what a program computed for the vector of this id: what `vectors check --results` takes",
+    ),
+}
+SCHEMA: Schema = {
+    "$schema": "https://json-schema.org/draft/2020-12/schema",
+    "title": "a test vector of twingrad",
+    "description": "one case with its weights and batches, and the exact values that an implementation must come to",
+    **an_object(
+        {
+            "version": {"type": "integer", "const": VERSION},
+            "case": ref("case"),
+            "flags": a_list({"type": "string", "enum": list(FLAGS)}),
+            "notes": an_object({name: {"type": "string"} for name in FLAGS}, optional=tuple(FLAGS)),
+            "weights": ref("params"),
+            "batches": a_list(ref("batch"), least=1),
+            "steps": a_list(ref("step"), least=1),
+        }
+    ),
+    "$defs": DEFS,
+}
+RESULTS: Schema = ref("results")

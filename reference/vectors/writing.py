@@ -1,0 +1,100 @@
+"""A case with its weights, batches and exact values, as JSON."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+import numpy as np
+
+from reference import definition
+from reference.arithmetic import Exact
+from reference.cases import Batch, Case, drawing
+from reference.contract import RowGrad
+from reference.errors import Unsupported
+from reference.vectors.flags import FLAGS, Seen, flags_of
+from reference.vectors.schema import SCHEMA, VERSION
+from reference.vectors.selection import shortened
+
+
+def written(case: Case) -> str:
+    """The vector of a case, computed afresh. Raises Unsupported where its exact values would take too long."""
+    case = shortened(case)
+    if not isinstance(definition.arithmetic_for(case), Exact):
+        raise Unsupported("too large for exact values")
+    weights, batches = drawing.weights(case), list(drawing.batches(case))
+    trainer, steps, norms = definition.build(case, weights), [], []
+    for batch in batches:
+        loss, grads = trainer.loss_and_grads(batch)
+        norms.append(np.sqrt(sum(float((np.asarray(_values(grads[name])) ** 2).sum()) for name in weights)))
+        trainer.step()
+        step = {"loss": loss, "grads": grads, "params": trainer.params()}
+        steps.append(step | ({"state": trainer.state()} if case.optimizer.state else {}))
+    flags = flags_of(Seen(case, weights, batches, norms))
+    vector = {
+        "version": VERSION,
+        "case": {
+            "id": case.id,
+            "name": case.name,
+            "model": case.model,
+            "optimizer": case.optimizer,
+            "dtype": case.dtype,
+            "ids_dtype": getattr(case.data, "ids_dtype", "int64"),
+            "layout": "rows" if case.row_tables else "dense",
+            "steps": case.steps,
+            "max_norm": case.max_norm,
+            "lr_decay_to": case.lr_decay_to,
+        },
+        "flags": flags,
+        "notes": {flag: FLAGS[flag][1] for flag in flags},
+        "weights": weights,
+        "batches": batches,
+        "steps": steps,
+    }
+    return laid_out(plain(vector, case.dtype)) + "\n"
+
+
+def _values(gradient: Any) -> np.ndarray:
+    return gradient.values if isinstance(gradient, RowGrad) else gradient
+
+
+def plain(value: Any, dtype: str) -> Any:
+    """What JSON knows: numbers of the dtype in as few digits as tell them from all others, a dataclass by its kind."""
+    match value:
+        case RowGrad():
+            return {"rows": value.rows.tolist(), "values": plain(value.values, dtype)}
+        case np.ndarray():
+            # of a float32 as few digits as a float32 needs
+            return value.astype(str).astype(float).tolist() if value.dtype == np.float32 else value.tolist()
+        case dict():
+            return {name: plain(part, dtype) for name, part in value.items()}
+        case list() | tuple():
+            return [plain(part, dtype) for part in value]
+        case float() if dtype == "float32" and np.float32(value) == value:
+            return float(str(np.float32(value)))
+    if is_dataclass(value):
+        parts = {part.name: plain(getattr(value, part.name), dtype) for part in fields(value)}
+        missing = {name for name in parts if isinstance(value, Batch) and parts[name] is None}
+        return {"kind": type(value).__name__, **{name: part for name, part in parts.items() if name not in missing}}
+    return value
+
+
+def laid_out(value: Any, indent: str = "") -> str:
+    """JSON that a person can read: what fits on a line stands on one."""
+    line = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    if len(line) + len(indent) <= 120 or not isinstance(value, dict | list):
+        return line
+    deeper = indent + " "
+    if isinstance(value, list) and not any(isinstance(part, dict | list) for part in value):
+        return "[\n" + textwrap.fill(line[1:-1], 120, initial_indent=deeper, subsequent_indent=deeper) + f"\n{indent}]"
+    if isinstance(value, dict):
+        parts = [f"{deeper}{json.dumps(name)}: {laid_out(part, deeper)}" for name, part in value.items()]
+        return "{\n" + ",\n".join(parts) + f"\n{indent}}}"
+    return "[\n" + ",\n".join(deeper + laid_out(part, deeper) for part in value) + f"\n{indent}]"
+
+
+def schema_file() -> str:
+    """The schema, as it stands beside the vectors."""
+    return json.dumps(SCHEMA, indent=1) + "\n"
