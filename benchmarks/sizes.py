@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from reference.cases import SGD, Case, Classifier, Drawn, Embedding, NegativeSampling, SkipGram, drawing
+from reference.cases import SGD, Case, Classifier, Drawn, Embedding, NegativeSampling, SkipGram
 from reference.contract import Params
 
 
@@ -47,7 +47,7 @@ def drawn(family: str, size: Size) -> tuple[Case, Params, Any]:
     """The case with its weights, drawn without the gigabytes that digits for every size would take, and a batch."""
     case, random = case_of(family, size), np.random.default_rng(0)
     weights = {name: random.random(shape, np.float32) - np.float32(0.5) for name, shape in case.model.shapes.items()}
-    return case, weights, next(drawing.batches(case))
+    return case, weights, next(case.batches())
 
 
 def assert_near(got: np.ndarray, expected: np.ndarray) -> None:

@@ -11,7 +11,7 @@ from torch.nn.functional import cross_entropy
 from benchmarks.sizes import Size
 from benchmarks.test_steps import MeanOfEmbedding, classifier
 from reference.arithmetic import Batched
-from reference.cases import SGD, Case, Classifier, Drawn, drawing
+from reference.cases import SGD, Case, Classifier, Drawn
 from reference.definition import Trainer
 
 SIZE = Size("", 4, 3, 66, 20, 30)
@@ -21,7 +21,7 @@ SIZE = Size("", 4, 3, 66, 20, 30)
 def test_derivatives_one_by_one(measure) -> None:
     model = Classifier(SIZE.V, SIZE.D, (SIZE.H,), 2)
     case = Case("", model, SGD(), Drawn((SIZE.B, SIZE.L)), steps=1)
-    weights, (batch,) = drawing.weights(case), drawing.batches(case)
+    weights, (batch,) = case.weights(), case.batches()
     definition = Trainer(case, weights, Batched())
 
     module = classifier(MeanOfEmbedding(SIZE.V, SIZE.D), SIZE).double()

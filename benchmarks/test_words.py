@@ -9,7 +9,7 @@ from time import perf_counter
 import numpy as np
 import pytest
 
-from reference.cases import SGD, Case, NegativeSampling, SharedNegatives, SkipGram, Text, drawing
+from reference.cases import SGD, Case, NegativeSampling, SharedNegatives, SkipGram, Text
 from reference.data import text
 from reference.judge.load import load
 
@@ -27,19 +27,19 @@ def cases() -> Iterator[tuple[str, Case]]:
         source = Text(text.TOPICS, batch_size, length=16, window=WINDOW, dynamic_window=True, subsample=SUBSAMPLE)
         model = SkipGram(words, WIDTH, objective, "sum")
         case = Case(name, model, SGD(lr=LR), source, 10**9, sparse=True, dtype="float32", lr_decay_to=LR * 1e-4)
-        yield name, replace(case, steps=round(EPOCHS * drawing.examples(case) / batch_size))
+        yield name, replace(case, steps=round(EPOCHS * case.examples / batch_size))
 
 
 def trained(case: Case, twin: str) -> Callable[[], tuple[float, Vectors]]:
     """A function that trains, and returns the seconds that it took, and both tables."""
 
     def run() -> tuple[float, Vectors]:
-        weights = drawing.weights(case)
+        weights = case.weights()
         weights["center.weight"] /= 2 * WIDTH
         weights["context.weight"][:] = 0
         trainer = load(twin).build(case, weights)
         begin = perf_counter()
-        for batch in drawing.batches(case):
+        for batch in case.batches():
             trainer.loss_and_grads(batch)
             trainer.step()
         seconds = perf_counter() - begin

@@ -22,7 +22,7 @@ class Classifier:
     def __init__(self, model: cases.Classifier, sparse: bool) -> None:
         self.model, self.sparse = model, sparse
 
-    def forward(self, p: Params, batch: cases.BagBatch) -> tuple[np.floating, Callable[[], Grads]]:
+    def forward(self, p: Params, batch: cases.LabelledBags) -> tuple[np.floating, Callable[[], Grads]]:
         model, activation = self.model, getattr(functional, self.model.activation)
         active, d_pooled = embedding_bag(
             batch.ids, p["embedding.weight"], self.sparse, batch.offsets, model.mode, model.padding_idx
@@ -51,18 +51,17 @@ class Classifier:
         return loss, backward
 
 
-def kept(model: cases.Classifier, batch: cases.BagBatch) -> list[ndarray] | list[None]:
-    """The units that dropout leaves alone, layer by layer."""
-    if batch.keep is None:
+def kept(model: cases.Classifier, batch: cases.LabelledBags) -> list[ndarray] | list[None]:
+    """The units that dropout leaves alone, layer by layer; None without dropout."""
+    if not model.dropout:
         return [None] * len(model.hidden_features)
     return np.split(batch.keep, np.cumsum(model.hidden_features)[:-1], axis=1)
 
 
 def loss_of(
-    loss: cases.CrossEntropy | cases.MSELoss, logits: Float[ndarray, "B C"], labels: ndarray | None
+    loss: cases.CrossEntropy | cases.MSELoss, logits: Float[ndarray, "B C"], labels: ndarray
 ) -> tuple[np.floating, Callable]:
     """The loss that the model names, with its options."""
-    assert labels is not None  # the validator has seen to it
     if isinstance(loss, cases.MSELoss):
         return mse_loss(logits, labels, reduction=loss.reduction)
     weight = None if loss.weight is None else np.array(loss.weight, logits.dtype)

@@ -143,7 +143,7 @@ class EmbeddingBag:
     def __init__(self, model: cases.EmbeddingBag, sparse: bool) -> None:
         self.model, self.sparse = model, sparse
 
-    def forward(self, p: Params, batch: cases.BagBatch) -> tuple[np.floating, Callable[[], Grads]]:
+    def forward(self, p: Params, batch: cases.Bags) -> tuple[np.floating, Callable[[], Grads]]:
         model, weight = self.model, p["embedding.weight"]
         if model.max_norm is not None:
             renorm(weight, batch.ids, model.max_norm, model.norm_type)

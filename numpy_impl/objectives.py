@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Literal, assert_never
+from typing import Any, Literal, assert_never
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -19,8 +19,7 @@ from numpy_impl.rows import scaled_rows_of
 from numpy_impl.workspace import product
 from reference import cases
 
-Batch = cases.PairBatch | cases.BlockBatch | cases.ContextBatch
-Objective = Callable[[ndarray, ndarray, Batch], tuple[np.floating, Callable]]
+Objective = Callable[[ndarray, ndarray, Any], tuple[np.floating, Callable]]
 
 
 def objective_of(model: cases.SkipGram | cases.CBOW, sparse: bool) -> Objective:
@@ -44,7 +43,10 @@ def objective_of(model: cases.SkipGram | cases.CBOW, sparse: bool) -> Objective:
 
 
 def softmax(
-    hidden: Float[ndarray, "N D"], table: Float[ndarray, "V D"], batch: Batch, reduction: Literal["mean", "sum"]
+    hidden: Float[ndarray, "N D"],
+    table: Float[ndarray, "V D"],
+    batch: cases.PairBatch | cases.ContextBatch,
+    reduction: Literal["mean", "sum"],
 ) -> tuple[np.floating, Callable]:
     """Every word competes: the cross-entropy of the targets. Every row of the table takes part in every pair."""
     logits = product(hidden, table.T)
@@ -60,7 +62,7 @@ def softmax(
 def negative_sampling(
     hidden: Float[ndarray, "N D"],
     table: Float[ndarray, "V D"],
-    batch: cases.PairBatch | cases.ContextBatch,
+    batch: cases.PairNegativesBatch | cases.ContextNegativesBatch,
     accidental_hits: Literal["keep", "mask", "redraw"],
     reduction: Literal["mean", "sum"],
     sparse: bool,
@@ -110,7 +112,7 @@ def shared_negatives(
 def hierarchical_softmax(
     hidden: Float[ndarray, "N D"],
     table: Float[ndarray, "M D"],
-    batch: Batch,
+    batch: cases.PairPathsBatch | cases.ContextPathsBatch,
     reduction: Literal["mean", "sum"],
     sparse: bool,
 ) -> tuple[np.floating, Callable]:

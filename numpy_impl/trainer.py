@@ -6,7 +6,6 @@ import numpy as np
 
 from numpy_impl import cbow, classifier, embedding, embedding_bag, linear, optimizers, skipgram
 from reference import cases
-from reference.cases import validation
 from reference.contract import Grads, Params, State
 from reference.errors import Unsupported
 
@@ -40,7 +39,7 @@ class Trainer:
         self.steps = 0
 
     def loss_and_grads(self, batch: cases.Batch) -> tuple[float, Grads]:
-        validation.check_batch(self.case, batch)
+        self.case.check_batch(batch)
         loss, backward = self.model.forward(self.weights, batch)
         self.grads = backward()
         return float(loss), self.grads
@@ -65,5 +64,5 @@ def build(case: cases.Case, weights: Params) -> Trainer:
     """A trainer in NumPy. Raises Unsupported where PyTorch refuses the case, BadInput for wrong weights."""
     if case.refusal:
         raise Unsupported(case.refusal)
-    validation.check_weights(case, weights)
+    case.check_weights(weights)
     return Trainer(case, weights)

@@ -22,7 +22,6 @@ import numpy as np
 
 from reference import cases
 from reference.arithmetic import Arithmetic, Batched, Exact, Number, Tensor, Vector, numbers
-from reference.cases import drawing, validation
 from reference.contract import Grads, Params, RowGrad, State
 from reference.errors import Unsupported
 
@@ -202,9 +201,9 @@ def bags_of(model: Any, batch: Any) -> list[range]:
     return [range(*pair) for pair in pairwise(starts)]
 
 
-def keep_of(batch: cases.BagBatch, b: int) -> list[bool] | None:
+def keep_of(batch: cases.LabelledBatch, b: int) -> list[bool]:
     """Which hidden units of bag b dropout leaves alone, those of all layers side by side."""
-    return None if batch.keep is None else batch.keep[b].tolist()
+    return batch.keep[b].tolist()
 
 
 def classify(m: Arithmetic, model: cases.Classifier, p: Weights, x: Vector, keep: list[bool] | None) -> Vector:
@@ -238,21 +237,8 @@ def objective_of(
 
 def rows_read(model: cases.Model, batch: Any) -> dict[str, list[int]]:
     """The rows of each table that the batch looks up, sorted, without the padding: what a row gradient is made of."""
-    match model:
-        case cases.Embedding() | cases.EmbeddingBag() | cases.Classifier():
-            return {"embedding.weight": sorted({int(i) for i in batch.ids.flat} - {model.padding_idx})}
-        case cases.Linear():
-            return {}
-    given = batch.centers if isinstance(model, cases.SkipGram) else batch.ids
-    read = {model.given: sorted({int(i) for i in given.flat})}
-    match model.objective:
-        case cases.SharedNegatives():
-            read[model.output] = sorted({int(i) for i in (*batch.contexts.flat, *batch.negatives.flat)})
-        case cases.NegativeSampling():
-            read[model.output] = sorted({int(i) for i in (*batch.targets, *batch.negatives.flat)})
-        case cases.HierarchicalSoftmax():
-            read[model.output] = sorted({int(i) for i in batch.nodes.flat})
-    return read
+    found = {name: set(ids.tolist()) - {model.padding_idx} for name, ids in model.looked_up(batch).items()}
+    return {name: sorted(ids) for name, ids in found.items()}
 
 
 def renorm(m: Arithmetic, table: list[Vector], ids: np.ndarray, max_norm: float, norm_type: float) -> None:
@@ -361,7 +347,7 @@ class Trainer:
 
     def loss_and_grads(self, batch: cases.Batch) -> tuple[float, Grads]:
         """The loss, and its gradient by each parameter and by each input that the model names."""
-        validation.check_batch(self.case, batch)
+        self.case.check_batch(batch)
         m, model = self.m, self.case.model
         if getattr(model, "max_norm", None) is not None:
             renorm(m, self.p["embedding.weight"], batch.ids, model.max_norm, model.norm_type)
@@ -460,7 +446,7 @@ EXACT_TERMS, BATCHED_TERMS = 600_000, 300_000
 @functools.cache
 def size_of(case: cases.Case) -> tuple[int, int]:
     """How many derivatives the first step has, and how many terms its loss: counted, by evaluating it once."""
-    m, batch, weights = Batched(), next(drawing.batches(case)), drawing.weights(case)
+    m, batch, weights = Batched(), next(case.batches()), case.weights()
     inputs = {name: getattr(batch, name) for name in case.model.input_gradients}
     read = rows_read(case.model, batch)
     with np.errstate(all="ignore"):
@@ -476,5 +462,5 @@ def build(case: cases.Case, weights: Params) -> Trainer:
     arithmetic = arithmetic_for(case)
     if not arithmetic:
         raise Unsupported("too large for one evaluation of the loss a parameter")
-    validation.check_weights(case, weights)
+    case.check_weights(weights)
     return Trainer(case, weights, arithmetic)

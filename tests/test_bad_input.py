@@ -11,17 +11,18 @@ import pytest
 
 from reference.cases import (
     CBOW,
-    BagBatch,
     Batch,
     BlockBatch,
     Case,
     ContextBatch,
     DenseBatch,
+    LabelledBatch,
     LookupBatch,
     PairBatch,
+    PairNegativesBatch,
+    PairPathsBatch,
+    RaggedLabelledBatch,
     SharedNegatives,
-    drawing,
-    validation,
 )
 from reference.catalogue import catalogue
 from reference.commands.cli import main
@@ -38,7 +39,7 @@ ONE = "classifier-one-sgd-dense-f64"
 LOOKUP, DENSE = CASES["embedding-small-sgd-rows-f64"], CASES["linear-small-sgd-dense-f64"]  # 10 rows of 5; 5 to 3
 BAGS, PAIRS = CASES["classifier-dialogue-sgd-dense-f64"], CASES["skipgram-pairs-sgd-dense-f64"]  # 10 rows, 2 classes; 7
 ids, labels, up = np.arange(8).reshape(4, 2), np.array([0, 1, 0, 1]), np.ones((4, 2, 5))
-words, rows, up3 = np.arange(7), np.ones((4, 5)), np.ones((4, 3))
+words, rows, up3, keep = np.arange(7), np.ones((4, 5)), np.ones((4, 3)), np.ones((4, 10), bool)
 
 
 NEGATIVES, REDRAWN = CASES["skipgram-hits-keep-sgd-rows-f64"], CASES["skipgram-hits-redraw-sgd-rows-f64"]  # 3 words, 7
@@ -48,8 +49,9 @@ nine, drawn = np.arange(9) % 3, np.arange(63).reshape(9, 7) % 3
 paths, turns = np.ones((9, 2), int), np.ones((9, 2), int)
 
 
-def pairs(**given: np.ndarray) -> PairBatch:
-    return PairBatch(nine, nine, **given)
+def pairs(**given: object) -> PairBatch:
+    kind = PairNegativesBatch if "negatives" in given else PairPathsBatch if given else PairBatch
+    return kind(nine, nine, **given)
 
 
 def blocks(
@@ -71,8 +73,12 @@ def with_(array: np.ndarray, value: float, *index: int) -> np.ndarray:
     return array
 
 
-def ragged(offsets: object) -> BagBatch:
-    return BagBatch(ids.reshape(-1), labels, np.asarray(offsets))
+def labelled(ids: object, labels: object) -> LabelledBatch:
+    return LabelledBatch(ids, labels, keep)
+
+
+def ragged(offsets: object) -> RaggedLabelledBatch:
+    return RaggedLabelledBatch(ids.reshape(-1), np.asarray(offsets), labels, keep)
 
 
 BATCHES = {
@@ -95,30 +101,37 @@ BATCHES = {
     "input too wide": (DENSE, DenseBatch(np.ones((4, 6)), up3), "input: has the shape (4, 6)", "(4, 5)"),
     "input of integers": (DENSE, DenseBatch(rows.astype(int), up3), "input: is int64", "float64"),
     "input longer than upstream": (DENSE, DenseBatch(rows, up3[:3]), "upstream: has the shape (3, 3)", "(4, 3)"),
-    "bag with -1": (BAGS, BagBatch(with_(ids, -1, 3, 0), labels), "ids: -1 at [3, 0]", "0 to 9"),
-    "bag with V": (BAGS, BagBatch(with_(ids, 10, 3, 0), labels), "ids: 10 at [3, 0]", "0 to 9"),
-    "bags by float": (BAGS, BagBatch(ids.astype("f"), labels), "ids: are float32", "integers"),
-    "bags of rank 1": (BAGS, BagBatch(ids[0], labels[:2]), "ids: have 1 dimensions, shape (2,)", "2"),
-    "bags of rank 3": (BAGS, BagBatch(ids[None], labels), "ids: have 3 dimensions, shape (1, 4, 2)", "2"),
-    "no bags": (BAGS, BagBatch(ids[:0], labels[:0]), "ids: are empty, shape (0, 2)", "at least one"),
-    "empty bags": (BAGS, BagBatch(ids[:, :0], labels), "ids: are empty, shape (4, 0)", "at least one"),
-    "label C": (BAGS, BagBatch(ids, with_(labels, 2, 1)), "labels: 2 at [1]", "0 to 1"),
-    "label -1": (BAGS, BagBatch(ids, with_(labels, -1, 3)), "labels: -1 at [3]", "0 to 1"),
-    "labels by float": (BAGS, BagBatch(ids, labels / 1), "labels: are float64", "integers"),
+    "bag with -1": (BAGS, labelled(with_(ids, -1, 3, 0), labels), "ids: -1 at [3, 0]", "0 to 9"),
+    "bag with V": (BAGS, labelled(with_(ids, 10, 3, 0), labels), "ids: 10 at [3, 0]", "0 to 9"),
+    "bags by float": (BAGS, labelled(ids.astype("f"), labels), "ids: are float32", "integers"),
+    "bags of rank 1": (BAGS, labelled(ids[0], labels[:2]), "ids: have 1 dimensions, shape (2,)", "2"),
+    "bags of rank 3": (BAGS, labelled(ids[None], labels), "ids: have 3 dimensions, shape (1, 4, 2)", "2"),
+    "no bags": (BAGS, labelled(ids[:0], labels[:0]), "ids: are empty, shape (0, 2)", "at least one"),
+    "empty bags": (BAGS, labelled(ids[:, :0], labels), "ids: are empty, shape (4, 0)", "at least one"),
+    "label C": (BAGS, labelled(ids, with_(labels, 2, 1)), "labels: 2 at [1]", "0 to 1"),
+    "label -1": (BAGS, labelled(ids, with_(labels, -1, 3)), "labels: -1 at [3]", "0 to 1"),
+    "labels by float": (BAGS, labelled(ids, labels / 1), "labels: are float64", "integers"),
     "labels one-hot": (
         BAGS,
-        BagBatch(ids, np.eye(2, dtype=int)[labels]),
+        labelled(ids, np.eye(2, dtype=int)[labels]),
         "labels: have 2 dimensions, shape (4, 2)",
         "1",
     ),
-    "a label too few": (BAGS, BagBatch(ids, labels[:3]), "labels: are 3", "4 bags"),
-    "labels in int32": (BAGS, BagBatch(ids, labels.astype("int32")), "labels: are int32", "int64"),
+    "a label too few": (BAGS, labelled(ids, labels[:3]), "labels: are 3", "4 bags"),
+    "labels in int32": (BAGS, labelled(ids, labels.astype("int32")), "labels: are int32", "int64"),
+    "keep by number": (BAGS, LabelledBatch(ids, labels, keep * 1), "keep: a boolean array", "(4, 10)"),
+    "keep of another shape": (BAGS, LabelledBatch(ids, labels, keep[:, :9]), "keep: a boolean array", "(4, 10)"),
     "offset not 0": (BAGS, ragged([1, 2, 4, 6]), "offsets: begin with 1", "0"),
     "offsets backward": (BAGS, ragged([0, 4, 2, 6]), "offsets: 2 at [2]", "backward"),
     "offset beyond": (BAGS, ragged([0, 2, 4, 9]), "offsets: 9 at [3]", "0 to 8"),
     "offsets in int32": (BAGS, ragged(np.arange(4, dtype="int32")), "offsets: are int32", "int64"),
     "a bag too few": (BAGS, ragged([0, 2, 4]), "labels: are 4", "3 bags"),
-    "ragged of rank 2": (BAGS, BagBatch(ids, labels, np.arange(4)), "ids: have 2 dimensions, shape (4, 2)", "1"),
+    "ragged of rank 2": (
+        BAGS,
+        RaggedLabelledBatch(ids, np.arange(4), labels, keep),
+        "ids: have 2 dimensions, shape (4, 2)",
+        "1",
+    ),
     "centre -1": (PAIRS, PairBatch(with_(words, -1, 5), words), "centers: -1 at [5]", "0 to 6"),
     "centre V": (PAIRS, PairBatch(with_(words, 7, 5), words), "centers: 7 at [5]", "0 to 6"),
     "context V": (PAIRS, PairBatch(words, with_(words, 7, 0)), "contexts: 7 at [0]", "0 to 6"),
@@ -126,9 +139,14 @@ BATCHES = {
     "a context too few": (PAIRS, PairBatch(words, words[1:]), "contexts: are 6", "7 centers"),
     "contexts by centre": (PAIRS, PairBatch(words, words[:, None]), "contexts: have 2 dimensions, shape (7, 1)", "1"),
     "no pairs": (PAIRS, PairBatch(words[:0], words[:0]), "centers: are empty, shape (0,)", "at least one"),
-    "negatives missing": (NEGATIVES, pairs(), "negatives: are missing", "NegativeSampling takes negatives"),
-    "negatives for a softmax": (PAIRS, pairs(negatives=drawn), "negatives: are given", "Softmax takes none"),
-    "paths for negative sampling": (NEGATIVES, pairs(negatives=drawn, nodes=paths), "nodes: are given", "negatives"),
+    "negatives missing": (NEGATIVES, pairs(), "batch: is a PairBatch", "PairNegativesBatch"),
+    "negatives for a softmax": (PAIRS, pairs(negatives=drawn), "batch: is a PairNegativesBatch", "a PairBatch"),
+    "paths for negative sampling": (
+        NEGATIVES,
+        pairs(nodes=paths, signs=turns),
+        "batch: is a PairPathsBatch",
+        "a PairNegativesBatch",
+    ),
     "negative V": (NEGATIVES, pairs(negatives=with_(drawn, 3, 8, 6)), "negatives: 3 at [8, 6]", "0 to 2"),
     "negative -1": (NEGATIVES, pairs(negatives=with_(drawn, -1, 0, 1)), "negatives: -1 at [0, 1]", "0 to 2"),
     "block of rank 1": (BLOCKS, blocks([0, 1]), "centers: have 1 dimensions, shape (2,)", "2"),
@@ -138,7 +156,7 @@ BATCHES = {
     "inside by number": (BLOCKS, blocks(inside=1), "inside: a boolean array", "(1, 2, 2)"),
     "inside of another shape": (BLOCKS, blocks(inside=[[True] * 3]), "inside: a boolean array", "(1, 2, 2)"),
     "nothing inside": (BLOCKS, blocks(inside=False), "inside: is false everywhere", "at least one pair"),
-    "shared negatives missing": (BLOCKS, blocks(negatives=None), "negatives: are missing", "SharedNegatives takes"),
+    "shared negatives missing": (BLOCKS, blocks(negatives=None), "negatives: are NoneType", "integers"),
     "shared negative V": (BLOCKS, blocks(negatives=[[2]]), "negatives: 2 at [0, 0]", "0 to 1"),
     "shared negatives too many": (BLOCKS, blocks(negatives=[[1, 0]]), "negatives: have the shape (1, 2)", "(1, 1)"),
     "pairs for blocks": (BLOCKS, pairs(), "batch: is a PairBatch", "BlockBatch"),
@@ -153,8 +171,8 @@ BATCHES = {
         "negatives: 1 at [4, 3]",
         "another word is needed",
     ),
-    "paths missing": (TREE, pairs(), "nodes: are missing", "nodes and signs"),
-    "signs missing": (TREE, pairs(nodes=paths), "signs: are missing", "nodes and signs"),
+    "paths missing": (TREE, pairs(), "batch: is a PairBatch", "PairPathsBatch"),
+    "signs missing": (TREE, pairs(nodes=paths, signs=None), "signs: are NoneType", "integers"),
     "node V - 1": (TREE, pairs(nodes=with_(paths, 2, 1, 0), signs=turns), "nodes: 2 at [1, 0]", "0 to 1"),
     "node -1": (TREE, pairs(nodes=with_(paths, -1, 1, 1), signs=turns), "nodes: -1 at [1, 1]", "0 to 1"),
     "sign 2": (TREE, pairs(nodes=paths, signs=with_(turns, 2, 3, 1)), "signs: 2 at [3, 1]", "-1 to 1"),
@@ -172,20 +190,20 @@ BATCHES = {
     "centre of a context": (CONTEXTS, contexts(centers=[0, 1, 4]), "centers: 4 at [2]", "0 to 3"),
     "a centre too few": (CONTEXTS, contexts(centers=[0, 1]), "centers: are 2", "3 offsets"),
     "pairs for CBOW": (CONTEXTS, PairBatch(words[:3], words[:3]), "batch: is a PairBatch", "ContextBatch"),
-    "pairs for a classifier": (BAGS, PairBatch(words, words), "batch: is a PairBatch", "BagBatch"),
-    "bags for a skip-gram": (PAIRS, BagBatch(ids, labels), "batch: is a BagBatch", "PairBatch"),
+    "pairs for a classifier": (BAGS, PairBatch(words, words), "batch: is a PairBatch", "LabelledBatch"),
+    "bags for a skip-gram": (PAIRS, labelled(ids, labels), "batch: is a LabelledBatch", "PairBatch"),
     "a lookup for a layer": (DENSE, LookupBatch(ids, up), "batch: is a LookupBatch", "DenseBatch"),
     "a layer's for a lookup": (LOOKUP, DenseBatch(rows, up3), "batch: is a DenseBatch", "LookupBatch"),
-    "a tuple": (BAGS, (ids, labels), "batch: is a tuple", "BagBatch"),
-    "None": (BAGS, None, "batch: is a NoneType", "BagBatch"),
+    "a tuple": (BAGS, (ids, labels), "batch: is a tuple", "LabelledBatch"),
+    "None": (BAGS, None, "batch: is a NoneType", "LabelledBatch"),
 }
 
 
 def trained_on(name: str) -> Callable[[Case, Batch], object]:
-    return lambda case, batch: load(name).build(case, drawing.weights(case)).loss_and_grads(batch)
+    return lambda case, batch: load(name).build(case, case.weights()).loss_and_grads(batch)
 
 
-@pytest.mark.parametrize("judge", [validation.check_batch, *map(trained_on, TWINS)], ids=["validator", *TWINS])
+@pytest.mark.parametrize("judge", [Case.check_batch, *map(trained_on, TWINS)], ids=["validator", *TWINS])
 @pytest.mark.parametrize(("case", "batch", "given", "allowed"), BATCHES.values(), ids=BATCHES)
 def test_batch(judge: Callable, case: Case, batch: Batch, given: str, allowed: str) -> None:
     refused(judge, case, batch, given, allowed)
@@ -202,10 +220,10 @@ def refused(judge: Callable, case: Case, what: object, given: str, allowed: str)
 
 @pytest.mark.parametrize("dtype", ["int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"])
 def test_integers_that_the_validator_lets_pass_are_those_that_both_twins_take(dtype: str) -> None:
-    batch = BagBatch(ids.astype(dtype), labels)
-    judges = [validation.check_batch, *map(trained_on, TWINS)]
+    batch = labelled(ids.astype(dtype), labels)
+    judges = [Case.check_batch, *map(trained_on, TWINS)]
     try:
-        validation.check_batch(BAGS, batch)
+        BAGS.check_batch(batch)
     except BadInput:
         for judge in judges:
             refused(judge, BAGS, batch, f"ids: are {dtype}", "integers")
@@ -247,11 +265,11 @@ WEIGHTS = {
 
 
 @pytest.mark.parametrize(
-    "judge", [validation.check_weights, *(load(name).build for name in TWINS)], ids=["validator", *TWINS]
+    "judge", [Case.check_weights, *(load(name).build for name in TWINS)], ids=["validator", *TWINS]
 )
 @pytest.mark.parametrize(("change", "given", "allowed"), WEIGHTS.values(), ids=WEIGHTS)
 def test_weights(judge: Callable, change: Callable[[Params], Params], given: str, allowed: str) -> None:
-    refused(judge, BAGS, change(drawing.weights(BAGS)), given, allowed)
+    refused(judge, BAGS, change(BAGS.weights()), given, allowed)
 
 
 def test_cbow_shares_no_negatives() -> None:

@@ -14,18 +14,17 @@ import torch
 import numpy_impl
 from reference.cases import (
     SGD,
-    BagBatch,
     Case,
     Classifier,
     Drawn,
     Embedding,
+    LabelledBatch,
     Linear,
     LookupBatch,
     NegativeSampling,
-    PairBatch,
+    PairNegativesBatch,
     Recorded,
     SkipGram,
-    drawing,
 )
 from reference.catalogue import catalogue
 from reference.contract import RowGrad
@@ -47,7 +46,7 @@ PAIRS = "skipgram-pairs-sgd-dense-f64"
 ADAM = "classifier-primes-adam-dense-f64"
 TABLE = "embedding.weight"
 V, D = CASES[ROWS].model.shapes[TABLE]
-U = len(np.unique(next(drawing.batches(CASES[ROWS])).ids))
+U = len(np.unique(next(CASES[ROWS].batches()).ids))
 
 Change = Callable[[Any], Any]
 
@@ -163,7 +162,7 @@ WRONG = {
     "parameter missing": (DENSE, "params", without(TABLE), "parameters"),
     "parameters None": (DENSE, "params", lambda params: None, "parameters"),
     "parameter float32": (DENSE, "params", one(TABLE, lambda table: table.astype("f")), TABLE),
-    "parameters not updated": (DENSE, "params", lambda params: drawing.weights(CASES[DENSE]), "fc2.bias"),
+    "parameters not updated": (DENSE, "params", lambda params: CASES[DENSE].weights(), "fc2.bias"),
     "parameters swapped": (
         PAIRS,
         "params",
@@ -248,7 +247,7 @@ def test_row_out_of_range_is_named(row: int) -> None:
 
 def test_untouched_row_is_named() -> None:
     found = judge(ROWS, Altered("params", one(TABLE, nudged))).first_divergence
-    before = drawing.weights(CASES[ROWS])[TABLE][V - 1, 4]
+    before = CASES[ROWS].weights()[TABLE][V - 1, 4]
     assert (found.index, found.expected, found.got) == ((V - 1, 4), before, np.nextafter(before, 2))
 
 
@@ -352,7 +351,7 @@ class Vandal(Altered):
             weight.fill(7)
         return fresh
 
-    def loss_and_grads(self, batch: BagBatch) -> Any:
+    def loss_and_grads(self, batch: LabelledBatch) -> Any:
         found = super().loss_and_grads(batch)
         batch.ids.fill(0)
         batch.labels.fill(0)
@@ -414,7 +413,7 @@ def test_a_row_that_had_a_gradient_may_round_in_another_way(sparse: bool) -> Non
 
 def test_untouched_rows_of_each_table_are_looked_at() -> None:
     """Of one whose rows are all looked up too, of which there are none."""
-    batch = PairBatch(np.array([0, 1, 2]), np.array([0, 0, 1]), np.array([[1], [1], [0]]))
+    batch = PairNegativesBatch(np.array([0, 1, 2]), np.array([0, 0, 1]), np.array([[1], [1], [0]]))
     weights = {name: np.arange(1.0, 7).reshape(3, 2) / 8 for name in ("center.weight", "context.weight")}
     case = Case("words", SkipGram(3, 2, NegativeSampling(1)), SGD(lr=0.1), Recorded(weights, (batch,)), steps=1)
 
@@ -763,7 +762,7 @@ def test_two_yardsticks_know_how_far_they_are_from_each_other() -> None:
 
 
 def test_steps_between_two_comparisons_are_not_looked_at_and_the_last_one_is() -> None:
-    case, weights = CASES[DENSE], drawing.weights(CASES[DENSE])
+    case, weights = CASES[DENSE], CASES[DENSE].weights()
 
     def verdict(wrong_step: int) -> str:
         steps = itertools.count(1)

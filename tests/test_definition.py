@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from reference import definition
 from reference.arithmetic import Batched, Exact, numbers
-from reference.cases import SGD, Adam, Case, Classifier, Drawn, Embedding, LookupBatch, drawing
+from reference.cases import SGD, Adam, Case, Classifier, Drawn, Embedding, LookupBatch
 from reference.catalogue import catalogue
 from reference.contract import RowGrad
 from reference.errors import Unsupported
@@ -24,8 +24,8 @@ FEW = EXACT[:: len(EXACT) // 24]
 @pytest.mark.parametrize("case", FEW, ids=lambda case: case.id)
 def test_gradients_are_the_slopes_of_the_loss(case: Case) -> None:
     """Central differences of 50 digits and a step of 1e-15 are right to 30 digits; one entry of each parameter."""
-    batch, random = next(drawing.batches(case)), np.random.default_rng(0)
-    trainer = definition.build(case, drawing.weights(case))
+    batch, random = next(case.batches()), np.random.default_rng(0)
+    trainer = definition.build(case, case.weights())
     trainer.loss_and_grads(batch)
     if getattr(case.model, "scale_grad_by_freq", False):
         return  # is not the slope: torch's convention
@@ -48,9 +48,9 @@ def test_gradients_are_the_slopes_of_the_loss(case: Case) -> None:
 def test_twice_as_many_digits_give_the_same(case: Case) -> None:
     more = Exact()
     more.mp.dps = 100
-    trainers = [definition.build(case, drawing.weights(case)) for _ in range(2)]
+    trainers = [definition.build(case, case.weights()) for _ in range(2)]
     trainers[1].m = more
-    for batch in drawing.batches(case):
+    for batch in case.batches():
         (loss, grads), (other_loss, other_grads) = (trainer.loss_and_grads(batch) for trainer in trainers)
         assert loss == other_loss
         for name, gradient in grads.items():
@@ -67,9 +67,9 @@ WITHIN = [case for case in FEW if case.dtype == "float64" and case.name != "over
 
 @pytest.mark.parametrize("case", WITHIN, ids=lambda case: case.id)
 def test_complex128_gives_the_same_up_to_its_rounding(case: Case) -> None:
-    weights = drawing.weights(case)
+    weights = case.weights()
     exact, batched = (definition.Trainer(case, weights, m) for m in (Exact(), Batched()))
-    batch = next(drawing.batches(case))
+    batch = next(case.batches())
     (loss, grads), (other_loss, other_grads) = exact.loss_and_grads(batch), batched.loss_and_grads(batch)
     assert other_loss == pytest.approx(loss, rel=1e-14, abs=1e-14)
     for name, gradient in grads.items():
@@ -85,12 +85,12 @@ def test_a_sum_over_occurrences_is_that_of_fractions() -> None:
     """What no formula of calculus is needed for: the gradient of a row is the sum of what reaches its places."""
     case = Case("sums", Embedding(4, 1), SGD(lr=0.125), Drawn((1,)), sparse=True)
     ids, upstream = np.array([2, 0, 2, 2]), np.array([[0.1], [0.7], [0.2], [1e-17]])
-    trainer = definition.build(case, drawing.weights(case))
+    trainer = definition.build(case, case.weights())
     loss, grads = trainer.loss_and_grads(LookupBatch(ids, upstream))
     sums = {0: Fraction(0.7), 2: Fraction(0.1) + Fraction(0.2) + Fraction(1e-17)}
     assert grads["embedding.weight"].rows.tolist() == list(sums)
     assert grads["embedding.weight"].values.ravel().tolist() == [float(value) for value in sums.values()]
-    weight = [Fraction(x) for x in drawing.weights(case)["embedding.weight"].ravel()]
+    weight = [Fraction(x) for x in case.weights()["embedding.weight"].ravel()]
     assert loss == float(sum(weight[i] * Fraction(u) for i, u in zip(ids, upstream.ravel(), strict=True)))
     trainer.step()
     after = [weight[i] - Fraction(0.125) * sums.get(i, 0) for i in range(4)]
@@ -140,7 +140,7 @@ def test_what_is_too_large_is_refused() -> None:
     case = Case("large", Classifier(1000, 50, (50,), 10), Adam(), Drawn((64, 20)))
     assert definition.arithmetic_for(case) is None
     with pytest.raises(Unsupported, match="too large for one evaluation of the loss a parameter"):
-        definition.build(case, drawing.weights(case))
+        definition.build(case, case.weights())
 
 
 def test_most_of_the_catalogue_is_exact() -> None:

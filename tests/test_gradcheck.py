@@ -27,7 +27,7 @@ from numpy_impl.embedding import embedding
 from numpy_impl.embedding_bag import embedding_bag, weighted_bag
 from numpy_impl.linear import linear
 from numpy_impl.objectives import decisions
-from reference.cases import CBOW, SGD, Case, Classifier, Dialogue, Drawn, NegativeSampling, SkipGram, drawing
+from reference.cases import CBOW, SGD, Case, Classifier, Dialogue, Drawn, NegativeSampling, SkipGram
 from reference.contract import Implementation, RowGrad
 from reference.data.stream import Stream
 from reference.mistakes import MISTAKES
@@ -184,7 +184,7 @@ def test_rows_of_a_dense_table_are_refused_by_gradcheck_itself() -> None:
 
 def gradcheck_of(implementation: Implementation, case: Case) -> None:
     """Hold the gradients of a whole model, of the case's first batch, against differences of its loss."""
-    weights, batch = drawing.weights(case), next(drawing.batches(case))
+    weights, batch = case.weights(), next(case.batches())
 
     def loss_of(*parameters: ndarray) -> tuple[Any, Callable]:
         trainer = implementation.build(case, dict(zip(weights, parameters, strict=True)))

@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 
 from numpy_impl import functional, linear, rows
-from reference.cases import CBOW, SGD, Case, Classifier, Dialogue, Drawn, Embedding, NegativeSampling, SkipGram, drawing
+from reference.cases import CBOW, SGD, Case, Classifier, Dialogue, Drawn, Embedding, NegativeSampling, SkipGram
 from reference.catalogue import catalogue
 from reference.commands import mistakes
 from reference.commands.cli import main
@@ -209,8 +209,8 @@ def test_the_twin_is_right_again_after_a_mistake() -> None:
 
 
 def gradients(implementation: Implementation, case: Case) -> dict[str, np.ndarray]:
-    trainer = implementation.build(case, drawing.weights(case))
-    return dict(trainer.loss_and_grads(next(drawing.batches(case)))[1])
+    trainer = implementation.build(case, case.weights())
+    return dict(trainer.loss_and_grads(next(case.batches()))[1])
 
 
 SQUARE = SHORT["classifier-square-sgd-dense-f64"]
@@ -263,7 +263,7 @@ def test_none_at_once_is_the_twin() -> None:
 def test_a_function_that_the_twin_has_not_is_said() -> None:
     lost = replace(MISTAKES["sign-turned"], plants={"cross_entropie": lambda right: right})
     with pytest.raises(LookupError, match="cross_entropie"):
-        lost.build(SQUARE, drawing.weights(SQUARE))
+        lost.build(SQUARE, SQUARE.weights())
 
 
 # --- what is said of them --------------------------------------------------------------------------------------------

@@ -15,7 +15,18 @@ import torch
 
 from numpy_impl import functional as by_hand
 from numpy_impl.embedding_bag import embedding_bag, weighted_bag
-from reference.cases import SGD, BagBatch, Case, Classifier, CrossEntropy, Drawn, EmbeddingBag, LookupBatch, drawing
+from reference.cases import (
+    SGD,
+    BagBatch,
+    Case,
+    Classifier,
+    CrossEntropy,
+    Drawn,
+    EmbeddingBag,
+    LabelledBatch,
+    LookupBatch,
+    RaggedBagBatch,
+)
 from reference.cases import Embedding as EmbeddingModel
 from reference.catalogue import catalogue
 from reference.contract import RowGrad
@@ -148,7 +159,7 @@ both = pytest.mark.parametrize("name", TWINS)
 
 
 def first_step(case: Case, batch: object, name: str) -> tuple[float, dict]:
-    trainer = twins[name].build(case, drawing.weights(case))
+    trainer = twins[name].build(case, case.weights())
     loss, grads = trainer.loss_and_grads(batch)
     return loss, as_grads(case, grads, {})
 
@@ -160,9 +171,9 @@ BAG = Case("nasty", EmbeddingBag(6, 3, padding_idx=2), SGD(), Drawn((3, 2)), spa
 def test_5_an_empty_bag_and_one_of_padding_alone_are_zero_and_have_no_gradient(name: str) -> None:
     """pytorch#11739, #21400, #4169."""
     upstream = np.array([[1.0, 2, 3], [4, 5, 6], [7, 8, 9]])
-    batch = BagBatch(np.array([2, 2, 5]), offsets=np.array([0, 2, 2]), upstream=upstream)
+    batch = RaggedBagBatch(np.array([2, 2, 5]), np.array([0, 2, 2]), upstream)
     loss, grads = first_step(BAG, batch, name)
-    weight = drawing.weights(BAG)["embedding.weight"]
+    weight = BAG.weights()["embedding.weight"]
     assert loss == pytest.approx(weight[5] @ upstream[2], rel=1e-14)
     assert grads["embedding.weight"].rows.tolist() == [5]
     np.testing.assert_array_equal(grads["embedding.weight"].values, upstream[2:])
@@ -173,7 +184,7 @@ def test_5_an_empty_bag_and_one_of_padding_alone_are_zero_and_have_no_gradient(n
 def test_4_a_batch_of_padding_alone_changes_nothing(name: str, sparse: bool) -> None:
     """pytorch#82486: it made SparseAdam crash."""
     case = Case("padding", EmbeddingModel(6, 3, padding_idx=2), SGD(lr=1.0), Drawn((3,)), sparse=sparse)
-    initial = drawing.weights(case)["embedding.weight"]
+    initial = case.weights()["embedding.weight"]
     trainer = twins[name].build(case, {"embedding.weight": initial.copy()})
     _, grads = trainer.loss_and_grads(LookupBatch(np.array([2, 2]), np.ones((2, 3))))
     gradient = as_grads(case, grads, {})["embedding.weight"]
@@ -186,7 +197,7 @@ def test_4_a_batch_of_padding_alone_changes_nothing(name: str, sparse: bool) -> 
 @pytest.mark.parametrize("mode", ["mean", "sum", "max"])
 def test_5_where_every_bag_is_empty_there_is_no_gradient(name: str, mode: str) -> None:
     case = replace(BAG, model=EmbeddingBag(6, 3, mode=mode, padding_idx=2), sparse=False)
-    batch = BagBatch(np.array([[2, 2], [2, 2]]), upstream=np.ones((2, 3)))
+    batch = BagBatch(np.array([[2, 2], [2, 2]]), np.ones((2, 3)))
     loss, grads = first_step(case, batch, name)
     assert loss == 0
     assert grads["embedding.weight"].tolist() == np.zeros((6, 3)).tolist()
@@ -224,8 +235,8 @@ def test_what_is_not_said_is_as_in_torch() -> None:
 def test_9_an_id_that_is_out_of_range_is_refused_before_a_framework_sees_it(name: str, case_of: type) -> None:
     """NumPy wraps -1 round, torch raises, JAX clamps the read and drops the gradient."""
     case = Case("range", case_of(6, 3), SGD(), Drawn((2, 2)))
-    batch = next(drawing.batches(case))
-    trainer = twins[name].build(case, drawing.weights(case))
+    batch = next(case.batches())
+    trainer = twins[name].build(case, case.weights())
     ids = batch.ids.copy()
     ids[0, 1] = -1
     with pytest.raises(BadInput, match=r"-1 at \[0, 1\]"):
@@ -238,7 +249,7 @@ def test_12_equal_maxima_give_all_to_the_first(name: str) -> None:
     case = Case("ties", EmbeddingBag(3, 2, mode="max"), SGD(), Drawn((1, 3)))
     weights = {"embedding.weight": np.array([[1.0, 5], [1, 7], [0, 7]])}
     upstream = np.array([[2.0, 3]])
-    _, grads = twins[name].build(case, weights).loss_and_grads(BagBatch(np.array([[1, 0, 2]]), upstream=upstream))
+    _, grads = twins[name].build(case, weights).loss_and_grads(BagBatch(np.array([[1, 0, 2]]), upstream))
     np.testing.assert_array_equal(np.asarray(grads["embedding.weight"]), [[0, 0], [2, 3], [0, 0]])
 
 
@@ -278,6 +289,11 @@ def test_13_slopes_at_zero_and_far_from_it(activation: str, slope: float) -> Non
     assert got[0] == got[1] == slope
 
 
+def labelled(ids: list[list[int]], labels: np.ndarray) -> LabelledBatch:
+    """Bags for a classifier with one hidden layer of 4 units, all of which are kept."""
+    return LabelledBatch(np.array(ids), labels, np.ones((len(ids), 4), bool))
+
+
 @both
 def test_14_class_weights_divide_by_the_weights_or_by_the_number_of_bags(name: str) -> None:
     """Index targets and the same targets as probabilities: a factor of 2 where all weights are 2. pytorch#107680."""
@@ -285,7 +301,7 @@ def test_14_class_weights_divide_by_the_weights_or_by_the_number_of_bags(name: s
     for loss in (CrossEntropy(weight=(2.0, 2.0)), CrossEntropy(weight=(2.0, 2.0), probabilities=True)):
         case = Case("weights", Classifier(6, 3, (4,), 2, loss=loss), SGD(), Drawn((3, 2)))
         labels = np.array([0, 1, 1])
-        batch = BagBatch(np.array([[0, 1], [2, 3], [4, 5]]), np.eye(2)[labels] if loss.probabilities else labels)
+        batch = labelled([[0, 1], [2, 3], [4, 5]], np.eye(2)[labels] if loss.probabilities else labels)
         losses.append(first_step(case, batch, name)[0])
     assert losses[1] == pytest.approx(2 * losses[0], rel=1e-14)
 
@@ -294,7 +310,7 @@ def test_14_class_weights_divide_by_the_weights_or_by_the_number_of_bags(name: s
 def test_16_where_every_target_is_ignored_the_mean_is_nan_and_its_gradient_zero(name: str) -> None:
     """pytorch#70348."""
     case = Case("ignored", Classifier(6, 3, (4,), 2, loss=CrossEntropy(ignore_index=1)), SGD(), Drawn((3, 2)))
-    batch = BagBatch(np.array([[0, 1], [2, 3]]), np.array([1, 1]))
+    batch = labelled([[0, 1], [2, 3]], np.array([1, 1]))
     loss, grads = first_step(case, batch, name)
     assert np.isnan(loss)
     assert not any(gradient.any() for gradient in grads.values())
@@ -329,7 +345,7 @@ def test_3_so_the_twins_disagree_and_the_numpy_one_is_right() -> None:
     assert hold(case, twins)["torch_impl"].verdict == "disagree", "PyTorch has mended it: let it into the catalogue"
     case = Case("by-frequency", EmbeddingModel(4, 1, scale_grad_by_freq=True), SGD(), Drawn((3, 5)))
     assert hold(case, twins)["torch_impl"].verdict == "agree"
-    bag = BagBatch(np.array([[1, 1, 3]]), upstream=np.ones((1, 1)))
+    bag = BagBatch(np.array([[1, 1, 3]]), np.ones((1, 1)))
     case = Case("by-frequency", EmbeddingBag(4, 1, mode="sum", scale_grad_by_freq=True), SGD(), Drawn((1, 3)))
     assert first_step(case, bag, "numpy_impl")[1]["embedding.weight"].ravel().tolist() == [0, 1, 0, 1]
 

@@ -33,12 +33,12 @@ from reference.cases import (
     NegativeSampling,
     Objective,
     PairBatch,
+    PairNegativesBatch,
     SharedNegatives,
     SkipGram,
     Softmax,
     SparseAdam,
     Text,
-    drawing,
 )
 from reference.catalogue import catalogue
 from reference.data import text
@@ -76,10 +76,10 @@ def test_negatives_are_drawn_as_the_table_says() -> None:
     assert drawn[3] == 0
 
 
-def negatives(accidental_hits: str, seed: int = 0) -> PairBatch:
+def negatives(accidental_hits: str, seed: int = 0) -> PairNegativesBatch:
     objective = NegativeSampling(7, accidental_hits, power=1.0)
     case = Case("x", SkipGram(4, 2, objective), SGD(), Drawn((2000,), zipf=True), steps=1, seed=seed)
-    return next(drawing.batches(case))
+    return next(case.batches())
 
 
 def test_redrawing_changes_the_hits_alone() -> None:
@@ -104,10 +104,10 @@ def test_redrawn_negatives_are_the_other_words_by_their_counts() -> None:
 def test_negatives_do_not_depend_on_the_objectives_around_them() -> None:
     """The pairs are those of the softmax, whatever else is drawn."""
     pairs = Case("x", SkipGram(9, 2), SGD(), Drawn((5,)))
-    plain = [batch.contexts.tolist() for batch in drawing.batches(pairs)]
+    plain = [batch.contexts.tolist() for batch in pairs.batches()]
     for objective in OBJECTIVES.values():
         case = replace(pairs, model=SkipGram(9, 2, objective))
-        assert [batch.contexts.tolist() for batch in drawing.batches(case)] == plain
+        assert [batch.contexts.tolist() for batch in case.batches()] == plain
 
 
 @pytest.mark.parametrize("hits", ["keep", "mask"])
@@ -116,12 +116,12 @@ def test_negatives_do_not_depend_on_the_objectives_around_them() -> None:
 def test_shared_negatives_are_negatives_of_every_pair(hits: str, reduction: str, name: str) -> None:
     """With as many negatives as are shared, a block is its pairs one by one, each with all of the block's negatives."""
     shared = Case("", SkipGram(5, 3, SharedNegatives(4, 4, hits), reduction), SGD(), Drawn((3, 6)), steps=1)
-    (block,) = drawing.batches(shared)
+    (block,) = shared.batches()
     n, i, j = block.inside.nonzero()
-    pairs = PairBatch(block.centers[n, i], block.contexts[n, j], block.negatives[n])
+    pairs = PairNegativesBatch(block.centers[n, i], block.contexts[n, j], block.negatives[n])
     assert (pairs.negatives == pairs.contexts[:, None]).any()
     alone = replace(shared, model=replace(shared.model, objective=NegativeSampling(4, hits)))
-    weights = drawing.weights(shared)
+    weights = shared.weights()
     (loss, grads), (expected_loss, expected) = (
         load(name).build(case, weights).loss_and_grads(batch) for case, batch in ((shared, block), (alone, pairs))
     )
@@ -133,10 +133,10 @@ def test_shared_negatives_are_negatives_of_every_pair(hits: str, reduction: str,
 def test_a_part_of_the_shared_negatives_counts() -> None:
     """Two negatives for each pair, of eight that a block has, are a quarter of all eight."""
     case = Case("", SkipGram(9, 3, SharedNegatives(2, 8)), SGD(), Drawn((2, 5)), steps=1)
-    (batch,) = drawing.batches(case)
+    (batch,) = case.batches()
     none, quarter, whole = (
         load(TWINS[0])
-        .build(replace(case, model=SkipGram(9, 3, SharedNegatives(k, 8))), drawing.weights(case))
+        .build(replace(case, model=SkipGram(9, 3, SharedNegatives(k, 8))), case.weights())
         .loss_and_grads(batch)[0]
         for k in (0, 2, 8)
     )
@@ -151,7 +151,7 @@ def test_blocks_have_the_pairs_of_the_text(length: int, tmp_path: Path) -> None:
     path.write_text(DIALOGUE_CORPUS, encoding="utf-8")
     drawn = Text(str(path), 1, length=length, window=2)
     case = Case("", SkipGram(7, 3, SharedNegatives(2, 3)), SGD(), drawn, steps=10**6)
-    blocks = list(islice(drawing.batches(case), drawing.examples(case)))
+    blocks = list(islice(case.batches(), case.examples))
     found = sorted(
         (int(block.centers[n, i]), int(block.contexts[n, j]))
         for block in blocks
@@ -164,7 +164,7 @@ def test_blocks_have_the_pairs_of_the_text(length: int, tmp_path: Path) -> None:
 @pytest.mark.parametrize("objective", [NegativeSampling(2, "redraw"), HierarchicalSoftmax()])
 def test_a_vocabulary_of_one_word_is_refused(objective: Objective) -> None:
     with pytest.raises(BadInput, match="at least two"):
-        next(drawing.batches(Case("x", SkipGram(5, 2, objective), SGD(), Drawn((3,), used=1))))
+        next(Case("x", SkipGram(5, 2, objective), SGD(), Drawn((3,), used=1)).batches())
 
 
 # --- the tree --------------------------------------------------------------------------------------------------------
@@ -305,7 +305,7 @@ def formula(case: Case, weights: dict[str, list], batch: Batch) -> complex:
                     if hits != "mask" or negative != target:
                         total -= log_sigmoid(-dot(h, words[negative]))
             case HierarchicalSoftmax():
-                point, code = create_binary_tree(drawing.counts(case).tolist())[target]
+                point, code = create_binary_tree(case.data.counts(case.model.num_embeddings).tolist())[target]
                 for node, bit in zip(point, code, strict=True):
                     total -= log_sigmoid((1 - 2 * bit) * dot(h, words[node]))
     return total / (len(targets) if model.reduction == "mean" else 1)
@@ -319,7 +319,7 @@ def test_loss_and_gradients_are_those_of_the_formula(model: str, objective: str,
     """The gradient by a complex step: exact, since nothing is subtracted."""
     make, drawn = MODELS[model]
     case = Case("x", make(OBJECTIVES[objective], reduction), SGD(), drawn, seed=3)
-    weights, batch = drawing.weights(case), next(drawing.batches(case))
+    weights, batch = case.weights(), next(case.batches())
     if objective in ("keep", "mask", "redraw"):
         assert (batch.negatives == batch.targets[:, None]).any() == (objective != "redraw")
         assert any(max(Counter(row).values()) > 1 for row in batch.negatives.tolist())
@@ -341,7 +341,7 @@ def test_a_context_of_n_words_carries_one_nth_each(name: str) -> None:
     """Nasty case 8: as much as a centre would that is their mean, over n, and under the sum as a centre that is it."""
     for mode, ids in product(("mean", "sum"), ([2], [0, 4], [1, 2, 5])):
         bag = Case("x", CBOW(6, 3, mode), SGD(), Drawn((1, 1)))
-        weights, n = drawing.weights(bag), len(ids) if mode == "mean" else 1
+        weights, n = bag.weights(), len(ids) if mode == "mean" else 1
         batch = ContextBatch(np.array(ids), np.array([0]), np.array([3]))
         _, grads = load(name).build(bag, weights).loss_and_grads(batch)
         table = np.zeros((6, 3))
@@ -396,7 +396,7 @@ def test_frequent_words_are_dropped_as_often_as_the_formula_says(tmp_path: Path)
     file.write_text(" ".join(words[i] for i in Stream(1).order(len(words))))
     of = Text(str(file), 100, window=1, subsample=0.01)
     case = Case("x", CBOW(3, 2), SGD(), of, steps=150)  # a word that stays is a centre once a pass
-    found = np.bincount(np.concatenate([batch.centers for batch in drawing.batches(case)]), minlength=3)
+    found = np.bincount(np.concatenate([batch.centers for batch in case.batches()]), minlength=3)
     expected = text.read(str(file)).counts * text.kept(np.array([3000, 600, 120]), 0.01)
     np.testing.assert_allclose(found / found.sum(), expected / expected.sum(), atol=0.02)
 
@@ -406,7 +406,7 @@ def test_a_text_of_which_nothing_is_left_is_refused(tmp_path: Path) -> None:
     file.write_text("one two")
     case = Case("x", SkipGram(2, 2), SGD(), Text(str(file), 4, subsample=1e-30))
     with pytest.raises(BadInput, match="no two words"):
-        next(drawing.batches(case))
+        next(case.batches())
 
 
 @pytest.fixture
@@ -421,9 +421,7 @@ def test_dynamic_windows_are_uniform(distinct: str) -> None:
     """So a word at distance d is in the window of 5 in (6 - d)/5 of the cases."""
     case = Case("x", SkipGram(900, 2), SGD(), Text(distinct, 500, window=5, dynamic_window=True), steps=60)
     distances = Counter(
-        abs(int(a) - int(b))
-        for batch in drawing.batches(case)
-        for a, b in zip(batch.centers, batch.contexts, strict=True)
+        abs(int(a) - int(b)) for batch in case.batches() for a, b in zip(batch.centers, batch.contexts, strict=True)
     )
     assert distances.keys() == {1, 2, 3, 4, 5}
     for distance, often in distances.items():
@@ -433,7 +431,7 @@ def test_dynamic_windows_are_uniform(distinct: str) -> None:
 def contexts_of(case: Case) -> list[tuple[int, list[int]]]:
     return [
         (int(center), ids.tolist())
-        for batch in drawing.batches(case)
+        for batch in case.batches()
         for center, ids in zip(batch.centers, np.split(batch.ids, batch.offsets[1:]), strict=True)
     ]
 
@@ -466,8 +464,8 @@ def test_the_dialogue_has_one_context_a_step() -> None:
 def test_the_learning_rate_falls_linearly(last: float, name: str) -> None:
     """Under a given gradient, the steps themselves say what it was."""
     case = Case("x", Embedding(2, 1), SGD(lr=0.4), Drawn((1,), used=1), steps=8, lr_decay_to=last)
-    trainer, rates = load(name).build(case, drawing.weights(case)), []
-    for batch in drawing.batches(case):
+    trainer, rates = load(name).build(case, case.weights()), []
+    for batch in case.batches():
         before = float(np.asarray(trainer.params()["embedding.weight"])[0, 0])
         trainer.loss_and_grads(batch)
         trainer.step()
@@ -479,7 +477,7 @@ def test_the_learning_rate_falls_linearly(last: float, name: str) -> None:
 @twins
 def test_past_its_last_step_the_learning_rate_stays(name: str) -> None:
     case = Case("x", Embedding(2, 1), SGD(lr=0.4), Drawn((1,), used=1), steps=2, lr_decay_to=0.1)
-    batch, weights, moved = next(drawing.batches(case)), drawing.weights(case), []
+    batch, weights, moved = next(case.batches()), case.weights(), []
     trainer = load(name).build(case, weights)
     for _ in range(5):
         before = float(np.asarray(trainer.params()["embedding.weight"])[0, 0])

@@ -31,7 +31,6 @@ from reference.cases import (
     RMSprop,
     SkipGram,
     SparseAdam,
-    drawing,
 )
 from reference.catalogue import OPTIONS, catalogue
 from reference.contract import Trainer
@@ -292,7 +291,7 @@ MODELS = [
 def test_23_twins_refuse_what_torch_refuses(optimizer: Optimizer) -> None:
     for (model, drawn), sparse in product(MODELS, (False, True)):
         case = Case("refused", model, optimizer, drawn, sparse=sparse)
-        weights, batch = drawing.weights(case), next(drawing.batches(case))
+        weights, batch = case.weights(), next(case.batches())
         trainer = torch_impl.trainer.Trainer(case, weights)  # not build, which would ask case.refusal
         trainer.loss_and_grads(batch)
         if not case.refusal:
@@ -395,7 +394,7 @@ def test_torch_itself_does_not_clip_row_gradients() -> None:
 def test_a_step_on_rows_builds_nothing_of_the_tables_size(optimizer: Optimizer, max_norm: float | None) -> None:
     V, D = 100_000, 16
     case = Case("large", Embedding(V, D), optimizer, Drawn((64,)), steps=4, sparse=True, max_norm=max_norm)
-    first, *later = drawing.batches(case)
+    first, *later = case.batches()
     trainer = load("numpy_impl").build(case, {TABLE: np.zeros((V, D))})
     trainer.loss_and_grads(first)
     trainer.step()
@@ -452,7 +451,7 @@ def test_rows_of_the_small_cases_are_touched_at_first_again_twice_and_never() ->
     """Or lazy and dense moments, and the rows that momentum goes on moving, could not be told apart."""
     for case in CASES:
         if case.name in ("options", "seldom"):
-            batches = [np.array(getattr(b, "centers", getattr(b, "ids", None))).ravel() for b in drawing.batches(case)]
+            batches = [np.array(getattr(b, "centers", getattr(b, "ids", None))).ravel() for b in case.batches()]
             first, later = set(batches[0]), set(np.concatenate(batches[1:]))
             assert first - later, case.id
             assert first & later, case.id
@@ -463,7 +462,7 @@ def test_rows_of_the_small_cases_are_touched_at_first_again_twice_and_never() ->
 def test_small_gradients_are_near_a_thousandth() -> None:
     for case in CASES:
         if case.name == "small-gradients":
-            gradients = [upstream for batch in drawing.batches(case) for upstream in np.ravel(batch.upstream)]
+            gradients = [upstream for batch in case.batches() for upstream in np.ravel(batch.upstream)]
             norm = np.linalg.norm(gradients) / math.sqrt(case.steps)  # of a step
             assert 3e-4 < np.median(np.abs(gradients)) * case.max_norm / norm < 3e-3
 

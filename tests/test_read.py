@@ -22,7 +22,7 @@ from evidence import ENVIRONMENT, EVIDENCE, HOSTILE
 from torch import Tensor
 
 from numpy_impl import functional as by_hand
-from reference.cases import SGD, Case, Drawn, EmbeddingBag, drawing
+from reference.cases import SGD, Case, Drawn, EmbeddingBag
 from reference.catalogue import OPTIONS, catalogue
 from reference.commands.cli import main
 from reference.data.dialogue import DIALOGUE_IDS, DIALOGUE_LABELS
@@ -154,11 +154,11 @@ def executed(loss: Tensor) -> list[str]:
 
 
 def of_case(case: Case) -> Tensor:
-    batch = next(drawing.batches(case))
+    batch = next(case.batches())
     tensors = type(batch)(*(as_tensor(getattr(batch, field.name)) for field in fields(batch)))
     for name in case.model.input_gradients:
         getattr(tensors, name).requires_grad_()
-    return build(case, drawing.weights(case)).model(tensors)
+    return build(case, case.weights()).model(tensors)
 
 
 def drawn_bag(**options: Any) -> Case:
@@ -304,7 +304,7 @@ def three_digits(expected: np.ndarray, told: Any) -> None:
 
 
 def test_the_numbers_of_the_bags_are_those_of_the_formulas(told: dict) -> None:
-    p = drawing.weights(numbers.BAGS)
+    p = numbers.BAGS.weights()
     ids, labels, lr = DIALOGUE_IDS, DIALOGUE_LABELS, numbers.BAGS.optimizer.lr
     for step in told["bags"]["runs"][0]["steps"]:
         table = p["embedding.weight"]

@@ -13,7 +13,6 @@ from numpy_impl.embedding_bag import embedding_bag
 from numpy_impl.functional import log_softmax, plain_cross_entropy
 from numpy_impl.optimizers import descend, parts
 from numpy_impl.rows import plain_rows_of, rows_of, scaled_rows_of
-from reference.cases import drawing
 from reference.catalogue import catalogue
 from reference.contract import RowGrad
 from reference.data.stream import Stream
@@ -216,8 +215,8 @@ def test_the_gradient_of_a_bag_never_repeats_it_for_each_of_its_ids() -> None:
 def test_a_gradient_stays_what_it_was_when_the_next_step_runs(case: str) -> None:
     (found,) = [known for known in catalogue() if known.id == case]
     found = replace(found, steps=3)
-    trainer, kept = build(found, drawing.weights(found)), []
-    for batch in drawing.batches(found):
+    trainer, kept = build(found, found.weights()), []
+    for batch in found.batches():
         _, grads = trainer.loss_and_grads(batch)
         kept.append((grads, {name: as_array(gradient).copy() for name, gradient in grads.items()}))
         trainer.step()

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from reference import definition
-from reference.cases import drawing
 from reference.catalogue import catalogue
 from reference.commands.cli import main
 from reference.judge import tolerance
@@ -33,7 +32,7 @@ def test_small_errors_are_noticed_in_every_tensor(tmp_path: Path, dtype: str, ai
 
 def test_what_is_noticed_is_what_the_tolerance_and_the_entry_say(tmp_path: Path) -> None:
     case = CASES["linear-primes-sgd-dense-f64"]
-    _, grads = definition.build(case, drawing.weights(case)).loss_and_grads(next(drawing.batches(case)))
+    _, grads = definition.build(case, case.weights()).loss_and_grads(next(case.batches()))
     _, plants = planted(tmp_path, case.id)
     for plant in (plant for plant in plants if plant["step"] == 1):
         gradient = grads[plant["tensor"]]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reference.cases import SGD, Case, Dialogue, SkipGram, drawing
+from reference.cases import SGD, Case, Dialogue, SkipGram
 from reference.data import text
 from reference.data.dialogue import DIALOGUE_CORPUS
 from reference.errors import BadInput
@@ -123,7 +123,7 @@ def test_dialogue_has_seven_words_and_one_step_a_word() -> None:
     case = Case("dialogue", SkipGram(7, 3, reduction="sum"), SGD(), Dialogue(), steps=31)
     found = [
         (Counter(words[i] for i in batch.centers), Counter(words[i] for i in batch.contexts))
-        for batch in drawing.batches(case)
+        for batch in case.batches()
     ]
     assert found == epoch + epoch + epoch[:1]
 

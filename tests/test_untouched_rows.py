@@ -9,17 +9,16 @@ from reference.cases import (
     SGD,
     Adagrad,
     Adam,
-    BagBatch,
     BlockBatch,
     Case,
     Classifier,
     ContextBatch,
     Drawn,
+    LabelledBags,
     LookupBatch,
     PairBatch,
     RMSprop,
     SparseAdam,
-    drawing,
 )
 from reference.catalogue import catalogue
 from reference.judge.load import load
@@ -34,7 +33,7 @@ WITH_TABLES = [
 
 
 def looked_up(
-    case: Case, batch: LookupBatch | BagBatch | PairBatch | BlockBatch | ContextBatch, table: str
+    case: Case, batch: LookupBatch | LabelledBags | PairBatch | BlockBatch | ContextBatch, table: str
 ) -> set[int]:
     """The rows of the table that are read for more than padding."""
     if table == "nodes.weight":
@@ -49,10 +48,10 @@ def looked_up(
 @pytest.mark.parametrize("case", WITH_TABLES, ids=lambda case: case.id)
 def test_untouched_rows_stay(case: Case) -> None:
     for name in TWINS:
-        initial = drawing.weights(case)
+        initial = case.weights()
         trainer = load(name).build(case, {key: value.copy() for key, value in initial.items()})
         ever: dict[str, set[int]] = {table: set() for table in case.model.tables}
-        for batch in drawing.batches(case):
+        for batch in case.batches():
             _, grads = trainer.loss_and_grads(batch)
             trainer.step()
             for table in ever:
@@ -86,8 +85,8 @@ def test_some_cases_leave_rows_untouched() -> None:
 def test_sgd_on_rows_builds_nothing_of_the_tables_size() -> None:
     V, D = 200_000, 32
     case = Case("large", Classifier(V, D, (16,), 4), SGD(lr=0.1), Drawn((32, 16)), sparse=True, steps=2)
-    weights = drawing.weights(case)
-    first, second = drawing.batches(case)
+    weights = case.weights()
+    first, second = case.batches()
     trainer = load("numpy_impl").build(case, weights)
     trainer.loss_and_grads(first)
     trainer.step()

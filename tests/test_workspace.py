@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from numpy_impl import build, workspace
-from reference.cases import SGD, Case, Drawn, SkipGram, drawing
+from reference.cases import SGD, Case, Drawn, SkipGram
 from reference.contract import RowGrad
 
 SHAPE = (512, 513)  # just over a megabyte of float32
@@ -94,8 +94,8 @@ def test_the_gradients_of_two_steps_are_two(sparse: bool, monkeypatch: pytest.Mo
     """With a workspace for everything: what the first steps returned is the same, bit for bit, after the others."""
     monkeypatch.setattr(workspace, "LARGE", 1)
     case = Case("kept", SkipGram(23, 5), SGD(lr=0.1), Drawn((11,)), steps=6, sparse=sparse)
-    trainer, kept, seen = build(case, drawing.weights(case)), [], set()
-    for step, batch in enumerate(drawing.batches(case)):
+    trainer, kept, seen = build(case, case.weights()), [], set()
+    for step, batch in enumerate(case.batches()):
         _, grads = trainer.loss_and_grads(batch)
         seen.add(address(grads["context.weight"]))
         if step < 3:
@@ -111,8 +111,8 @@ def test_what_was_in_the_memory_does_not_matter(monkeypatch: pytest.MonkeyPatch)
     """A step of another case in between leaves its numbers, and NaN, in the memory."""
     monkeypatch.setattr(workspace, "LARGE", 1)
     case = Case("again", SkipGram(23, 5), SGD(lr=0.1), Drawn((11,)), steps=3)
-    alone, disturbed = (build(case, drawing.weights(case)) for _ in range(2))
-    for batch in drawing.batches(case):
+    alone, disturbed = (build(case, case.weights()) for _ in range(2))
+    for batch in case.batches():
         loss, grads = alone.loss_and_grads(batch)
         expected = {name: np.copy(gradient) for name, gradient in grads.items()}
         del grads

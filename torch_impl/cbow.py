@@ -21,6 +21,6 @@ class CBOW(nn.Module):
         else:
             self.center = nn.Embedding(model.num_embeddings, model.embedding_dim)
 
-    def forward(self, batch: cases.ContextBatch) -> Float[Tensor, ""]:
+    def forward(self, batch: cases.ContextBatch[Tensor]) -> Float[Tensor, ""]:
         hidden = self.context(batch.ids, batch.offsets)
         return self.objective(hidden, self.get_parameter(self.output), batch)

@@ -24,7 +24,7 @@ class Classifier(nn.Module):
         for name, features, outputs in zip(model.layers, widths[:-1], widths[1:], strict=True):
             self.add_module(name, nn.Linear(features, outputs))
 
-    def forward(self, batch: cases.BagBatch) -> Float[Tensor, ""]:
+    def forward(self, batch: cases.LabelledBags[Tensor]) -> Float[Tensor, ""]:
         model, activation = self.model, getattr(functional, self.model.activation)
         active = self.embedding(batch.ids, batch.offsets)
         for name, keep in zip(model.layers[:-1], kept(model, batch), strict=True):
@@ -35,9 +35,9 @@ class Classifier(nn.Module):
         return loss_of(model.loss, logits, batch.labels)
 
 
-def kept(model: cases.Classifier, batch: cases.BagBatch) -> list[Tensor] | list[None]:
-    """The units that dropout leaves alone, layer by layer."""
-    if batch.keep is None:
+def kept(model: cases.Classifier, batch: cases.LabelledBags[Tensor]) -> list[Tensor] | list[None]:
+    """The units that dropout leaves alone, layer by layer; None without dropout."""
+    if not model.dropout:
         return [None] * len(model.hidden_features)
     return list(torch.split(batch.keep, model.hidden_features, dim=1))
 

@@ -23,6 +23,6 @@ class Embedding(nn.Module):
             sparse=sparse,
         )
 
-    def forward(self, batch: cases.LookupBatch) -> Float[Tensor, ""]:
+    def forward(self, batch: cases.LookupBatch[Tensor]) -> Float[Tensor, ""]:
         output = self.embedding(batch.ids)
         return (output * batch.upstream).sum()

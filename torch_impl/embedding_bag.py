@@ -25,6 +25,6 @@ class EmbeddingBag(nn.Module):
             padding_idx=model.padding_idx,
         )
 
-    def forward(self, batch: cases.BagBatch) -> Float[Tensor, ""]:
+    def forward(self, batch: cases.Bags[Tensor]) -> Float[Tensor, ""]:
         pooled = self.embedding(batch.ids, batch.offsets, batch.per_sample_weights)
         return (pooled * batch.upstream).sum()

@@ -15,6 +15,6 @@ class Linear(nn.Module):
         super().__init__()
         self.linear = nn.Linear(model.in_features, model.out_features)
 
-    def forward(self, batch: cases.DenseBatch) -> Float[Tensor, ""]:
+    def forward(self, batch: cases.DenseBatch[Tensor]) -> Float[Tensor, ""]:
         output = self.linear(batch.input)
         return (output * batch.upstream).sum()

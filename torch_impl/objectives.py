@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Literal, assert_never
+from typing import Any, Literal, assert_never
 
 import torch
 from jaxtyping import Float, Int
@@ -14,8 +14,7 @@ from torch.nn.functional import embedding
 from reference import cases
 from torch_impl.functional import cross_entropy, log_sigmoid
 
-Batch = cases.PairBatch | cases.BlockBatch | cases.ContextBatch
-Objective = Callable[[Tensor, Tensor, Batch], Tensor]
+Objective = Callable[[Tensor, Tensor, Any], Tensor]
 
 
 def objective_of(model: cases.SkipGram | cases.CBOW, sparse: bool) -> Objective:
@@ -39,7 +38,10 @@ def objective_of(model: cases.SkipGram | cases.CBOW, sparse: bool) -> Objective:
 
 
 def softmax(
-    hidden: Float[Tensor, "N D"], table: Float[Tensor, "V D"], batch: Batch, reduction: Literal["mean", "sum"]
+    hidden: Float[Tensor, "N D"],
+    table: Float[Tensor, "V D"],
+    batch: cases.PairBatch[Tensor] | cases.ContextBatch[Tensor],
+    reduction: Literal["mean", "sum"],
 ) -> Float[Tensor, ""]:
     """Every word competes: the cross-entropy of the targets. Every row of the table takes part in every pair."""
     logits = hidden @ table.T
@@ -49,7 +51,7 @@ def softmax(
 def negative_sampling(
     hidden: Float[Tensor, "N D"],
     table: Float[Tensor, "V D"],
-    batch: cases.PairBatch | cases.ContextBatch,
+    batch: cases.PairNegativesBatch[Tensor] | cases.ContextNegativesBatch[Tensor],
     accidental_hits: Literal["keep", "mask", "redraw"],
     reduction: Literal["mean", "sum"],
     sparse: bool,
@@ -67,7 +69,7 @@ def negative_sampling(
 def shared_negatives(
     hidden: Float[Tensor, "N T D"],
     table: Float[Tensor, "V D"],
-    batch: cases.BlockBatch,
+    batch: cases.BlockBatch[Tensor],
     num_negatives: int,
     accidental_hits: Literal["keep", "mask"],
     reduction: Literal["mean", "sum"],
@@ -94,7 +96,7 @@ def shared_negatives(
 def hierarchical_softmax(
     hidden: Float[Tensor, "N D"],
     table: Float[Tensor, "M D"],
-    batch: Batch,
+    batch: cases.PairPathsBatch[Tensor] | cases.ContextPathsBatch[Tensor],
     reduction: Literal["mean", "sum"],
     sparse: bool,
 ) -> Float[Tensor, ""]:

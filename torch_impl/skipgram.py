@@ -21,6 +21,6 @@ class SkipGram(nn.Module):
         else:
             self.context = nn.Embedding(model.num_embeddings, model.embedding_dim)
 
-    def forward(self, batch: cases.PairBatch | cases.BlockBatch) -> Float[Tensor, ""]:
+    def forward(self, batch: cases.PairBatch[Tensor] | cases.BlockBatch[Tensor]) -> Float[Tensor, ""]:
         hidden = self.center(batch.centers)
         return self.objective(hidden, self.get_parameter(self.output), batch)

@@ -11,7 +11,6 @@ from torch.optim.lr_scheduler import LinearLR
 from torch.sparse import check_sparse_tensor_invariants
 
 from reference import cases
-from reference.cases import validation
 from reference.contract import Params
 from reference.errors import Unsupported
 from torch_impl import cbow, classifier, embedding, embedding_bag, linear, optimizers, skipgram
@@ -47,7 +46,7 @@ class Trainer:
             self.schedule = LinearLR(self.optimizer, start_factor=1, end_factor=last, total_iters=case.steps)
 
     def loss_and_grads(self, batch: cases.Batch) -> tuple[float, dict[str, Tensor]]:
-        validation.check_batch(self.case, batch)
+        self.case.check_batch(batch)
         tensors = type(batch)(*(as_tensor(getattr(batch, field.name)) for field in fields(batch)))
         inputs = {name: getattr(tensors, name).requires_grad_() for name in self.case.model.input_gradients}
         self.optimizer.zero_grad()
@@ -85,5 +84,5 @@ def build(case: cases.Case, weights: Params) -> Trainer:
     """A trainer in PyTorch. Raises Unsupported where PyTorch refuses the case, BadInput for wrong weights."""
     if case.refusal:
         raise Unsupported(case.refusal)
-    validation.check_weights(case, weights)
+    case.check_weights(weights)
     return Trainer(case, weights)

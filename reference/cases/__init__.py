@@ -4,32 +4,62 @@ Argument names and defaults are PyTorch's. Letters in shapes: B bags in a batch,
 table, D its width, H hidden units, C classes, K negatives.
 """
 
-from reference.cases.batches import BagBatch, Batch, BlockBatch, ContextBatch, DenseBatch, LookupBatch, PairBatch
-from reference.cases.case import Case, Model
+from reference.cases.batches import (
+    BATCHES,
+    BagBatch,
+    Bags,
+    Batch,
+    BlockBatch,
+    ContextBatch,
+    ContextNegativesBatch,
+    ContextPathsBatch,
+    DenseBatch,
+    LabelledBags,
+    LabelledBatch,
+    LookupBatch,
+    PairBatch,
+    PairNegativesBatch,
+    PairPathsBatch,
+    RaggedBagBatch,
+    RaggedLabelledBatch,
+    RaggedWeightedBagBatch,
+    WeightedBagBatch,
+)
+from reference.cases.case import Case
 from reference.cases.cbow import CBOW
-from reference.cases.classifier import Classifier
+from reference.cases.classifier import ACTIVATIONS, Activation, Classifier
 from reference.cases.data import Data, Dialogue, Drawn, Recorded, Text
 from reference.cases.embedding import Embedding
 from reference.cases.embedding_bag import EmbeddingBag
 from reference.cases.linear import Linear
 from reference.cases.losses import CrossEntropy, MSELoss
-from reference.cases.model import Shapes
+from reference.cases.model import Model, Shapes
 from reference.cases.objectives import HierarchicalSoftmax, NegativeSampling, Objective, SharedNegatives, Softmax
 from reference.cases.optimizers import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop, SparseAdam
 from reference.cases.skipgram import SkipGram
 
+MODELS: tuple[type[Model], ...] = (Embedding, EmbeddingBag, Linear, Classifier, SkipGram, CBOW)
+"""Every model that comes with twingrad."""
+
 __all__ = [
+    "ACTIVATIONS",
+    "BATCHES",
     "CBOW",
+    "MODELS",
     "SGD",
+    "Activation",
     "Adagrad",
     "Adam",
     "AdamW",
     "BagBatch",
+    "Bags",
     "Batch",
     "BlockBatch",
     "Case",
     "Classifier",
     "ContextBatch",
+    "ContextNegativesBatch",
+    "ContextPathsBatch",
     "CrossEntropy",
     "Data",
     "DenseBatch",
@@ -38,6 +68,8 @@ __all__ = [
     "Embedding",
     "EmbeddingBag",
     "HierarchicalSoftmax",
+    "LabelledBags",
+    "LabelledBatch",
     "Linear",
     "LookupBatch",
     "MSELoss",
@@ -46,7 +78,12 @@ __all__ = [
     "Objective",
     "Optimizer",
     "PairBatch",
+    "PairNegativesBatch",
+    "PairPathsBatch",
     "RMSprop",
+    "RaggedBagBatch",
+    "RaggedLabelledBatch",
+    "RaggedWeightedBagBatch",
     "Recorded",
     "Shapes",
     "SharedNegatives",
@@ -54,4 +91,5 @@ __all__ = [
     "Softmax",
     "SparseAdam",
     "Text",
+    "WeightedBagBatch",
 ]

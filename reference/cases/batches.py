@@ -1,100 +1,259 @@
-"""Batches: what an implementation is given in one step."""
+"""Batches: what an implementation is given in one step, a kind each, in which nothing is optional.
+
+Letters in shapes: B bags in a batch, L ids in a bag, N pairs, V rows of a table, D its width, H hidden units, C
+classes, K negatives. Ids are int64 or int32, as nn.Embedding takes them; what a cross-entropy takes for a target is
+int64. Floats are of the case's dtype. Inside the PyTorch twin the same kinds hold tensors: `LookupBatch[Tensor]`.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar, Generic
 
 from jaxtyping import Bool, Float, Int
 from numpy import ndarray
+from typing_extensions import TypeVar
+
+Array = TypeVar("Array", default=ndarray)
 
 
 @dataclass(frozen=True, eq=False)
-class LookupBatch:
-    """Ids of any rank, and the gradient that reaches each vector looked up."""
+class Batch(Generic[Array]):
+    """Of every kind. indices: the fields that have the dtype of the ids that are looked up."""
 
-    ids: Int[ndarray, "..."]
-    upstream: Float[ndarray, "... D"]
-
-
-@dataclass(frozen=True, eq=False)
-class DenseBatch:
-    """Input rows, and the gradient that reaches each output row."""
-
-    input: Float[ndarray, "B D"]
-    upstream: Float[ndarray, "B C"]
+    indices: ClassVar[tuple[str, ...]] = ("ids", "offsets")
 
 
-@dataclass(frozen=True, eq=False)
-class BagBatch:
-    """B bags of ids, and what they should become.
-
-    ids: (B, L), or all bags one after the other, (N,), with the offsets at which each begins (and, if the model says
-    so, the number of ids as a last one). labels: the class of each bag, or (B, C) numbers, as the loss wants them.
-    per_sample_weights: shaped as the ids. upstream: the gradient that reaches each pooled vector, for an
-    `EmbeddingBag` alone. keep: which units of all hidden layers side by side dropout leaves alone, (B, H1 + H2 + ...).
-    """
-
-    ids: Int[ndarray, "B L"] | Int[ndarray, " N"]
-    labels: Int[ndarray, " B"] | Float[ndarray, "B C"] | None = None
-    offsets: Int[ndarray, " B"] | None = None
-    per_sample_weights: Float[ndarray, "*ids"] | None = None
-    upstream: Float[ndarray, "B D"] | None = None
-    keep: Bool[ndarray, "B H"] | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class PairBatch:
-    """Pairs of a centre word and one word of its context. A centre with several contexts stands in several pairs.
-
-    negatives: those of `NegativeSampling`. nodes, signs: of `HierarchicalSoftmax`, the paths to the contexts,
-    the longest of L nodes: +1 where the code is 0, -1 where it is 1; after its end, the root with the sign 0.
-    """
-
-    centers: Int[ndarray, " N"]
-    contexts: Int[ndarray, " N"]
-    negatives: Int[ndarray, "N K"] | None = None
-    nodes: Int[ndarray, "N L"] | None = None
-    signs: Int[ndarray, "N L"] | None = None
+class _OneLength:
+    """Bags of one length, which need no offsets."""
 
     @property
-    def targets(self) -> Int[ndarray, " N"]:
+    def offsets(self) -> None:
+        """None: bag b has the ids ids[b]."""
+        return None
+
+
+class _Unweighted:
+    """Bags whose vectors count alike."""
+
+    @property
+    def per_sample_weights(self) -> None:
+        """None: there are no weights."""
+        return None
+
+
+# --- layers alone, under a random upstream gradient ------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class LookupBatch(Batch[Array]):
+    """Ids of any rank, and the gradient that reaches each vector looked up."""
+
+    ids: Int[Array, "..."]
+    upstream: Float[Array, "... D"]
+
+
+@dataclass(frozen=True, eq=False)
+class DenseBatch(Batch[Array]):
+    """Input rows, and the gradient that reaches each output row."""
+
+    input: Float[Array, "B D"]
+    upstream: Float[Array, "B C"]
+
+
+@dataclass(frozen=True, eq=False)
+class BagBatch(_OneLength, _Unweighted, Batch[Array]):
+    """B bags of L ids each, and the gradient that reaches each pooled vector."""
+
+    ids: Int[Array, "B L"]
+    upstream: Float[Array, "B D"]
+
+
+@dataclass(frozen=True, eq=False)
+class RaggedBagBatch(_Unweighted, Batch[Array]):
+    """Bags one after the other, with the offsets at which each begins.
+
+    If the model says so (include_last_offset), the number of ids stands as a last offset.
+    """
+
+    ids: Int[Array, " N"]
+    offsets: Int[Array, " offsets"]
+    upstream: Float[Array, "B D"]
+
+
+@dataclass(frozen=True, eq=False)
+class WeightedBagBatch(_OneLength, Batch[Array]):
+    """As `BagBatch`; each vector is multiplied by a weight of its own."""
+
+    ids: Int[Array, "B L"]
+    per_sample_weights: Float[Array, "B L"]
+    upstream: Float[Array, "B D"]
+
+
+@dataclass(frozen=True, eq=False)
+class RaggedWeightedBagBatch(Batch[Array]):
+    """As `RaggedBagBatch`; each vector is multiplied by a weight of its own."""
+
+    ids: Int[Array, " N"]
+    offsets: Int[Array, " offsets"]
+    per_sample_weights: Float[Array, " N"]
+    upstream: Float[Array, "B D"]
+
+
+# --- bags with a label -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledBatch(_OneLength, Batch[Array]):
+    """B bags of L ids each, and what they should become.
+
+    labels: the class of each bag, or (B, C) numbers, as the loss wants them. keep: which units of all hidden layers
+    side by side dropout leaves alone, (B, H1 + H2 + ...); without dropout, all of them.
+    """
+
+    ids: Int[Array, "B L"]
+    labels: Int[Array, " B"] | Float[Array, "B C"]
+    keep: Bool[Array, "B H"]
+
+
+@dataclass(frozen=True, eq=False)
+class RaggedLabelledBatch(Batch[Array]):
+    """As `LabelledBatch`, the bags one after the other, with the offsets at which each begins."""
+
+    ids: Int[Array, " N"]
+    offsets: Int[Array, " B"]
+    labels: Int[Array, " B"] | Float[Array, "B C"]
+    keep: Bool[Array, "B H"]
+
+
+# --- word2vec --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class PairBatch(Batch[Array]):
+    """Pairs of a centre word and one word of its context. A centre with several contexts stands in several pairs."""
+
+    indices: ClassVar[tuple[str, ...]] = ("centers",)
+
+    centers: Int[Array, " N"]
+    contexts: Int[Array, " N"]
+
+    @property
+    def targets(self) -> Int[Array, " N"]:
         """The words to be predicted."""
         return self.contexts
 
+    def with_negatives(self, negatives: Int[Array, "N K"]) -> PairNegativesBatch[Array]:
+        """The same pairs, for negative sampling."""
+        return PairNegativesBatch(self.centers, self.contexts, negatives)
+
+    def with_paths(self, nodes: Int[Array, "N L"], signs: Int[Array, "N L"]) -> PairPathsBatch[Array]:
+        """The same pairs, for hierarchical softmax."""
+        return PairPathsBatch(self.centers, self.contexts, nodes, signs)
+
 
 @dataclass(frozen=True, eq=False)
-class BlockBatch:
-    """N blocks of running text, for `SharedNegatives`: T centres, and C words among which their contexts are.
+class PairNegativesBatch(PairBatch[Array]):
+    """Pairs, each with K negatives."""
 
-    inside: whether contexts[n, j] is in the context of centers[n, i]. negatives: S for each block. At the end of a text
-    a block may have places that are in no context.
+    negatives: Int[Array, "N K"]
+
+
+@dataclass(frozen=True, eq=False)
+class PairPathsBatch(PairBatch[Array]):
+    """Pairs, each with the path to its context, the longest of L nodes.
+
+    signs: +1 where the code is 0, -1 where it is 1; after a path's end, the root with the sign 0.
     """
 
-    centers: Int[ndarray, "N T"]
-    contexts: Int[ndarray, "N C"]
-    inside: Bool[ndarray, "N T C"]
-    negatives: Int[ndarray, "N S"] | None = None
+    nodes: Int[Array, "N L"]
+    signs: Int[Array, "N L"]
 
 
 @dataclass(frozen=True, eq=False)
-class ContextBatch:
+class ContextBatch(Batch[Array]):
     """Contexts, one after the other, none of them empty, and the centre word of each.
 
-    ids: those of all contexts. offsets: where each begins, the first at 0, as nn.EmbeddingBag takes them. negatives,
-    nodes, signs: as in `PairBatch`, of the centres.
+    ids: those of all contexts. offsets: where each begins, the first at 0, as nn.EmbeddingBag takes them.
     """
 
-    ids: Int[ndarray, " I"]
-    offsets: Int[ndarray, " N"]
-    centers: Int[ndarray, " N"]
-    negatives: Int[ndarray, "N K"] | None = None
-    nodes: Int[ndarray, "N L"] | None = None
-    signs: Int[ndarray, "N L"] | None = None
+    ids: Int[Array, " I"]
+    offsets: Int[Array, " N"]
+    centers: Int[Array, " N"]
 
     @property
-    def targets(self) -> Int[ndarray, " N"]:
+    def targets(self) -> Int[Array, " N"]:
         """The words to be predicted."""
         return self.centers
 
+    def with_negatives(self, negatives: Int[Array, "N K"]) -> ContextNegativesBatch[Array]:
+        """The same contexts, for negative sampling."""
+        return ContextNegativesBatch(self.ids, self.offsets, self.centers, negatives)
 
-Batch = LookupBatch | DenseBatch | BagBatch | PairBatch | BlockBatch | ContextBatch
+    def with_paths(self, nodes: Int[Array, "N L"], signs: Int[Array, "N L"]) -> ContextPathsBatch[Array]:
+        """The same contexts, for hierarchical softmax."""
+        return ContextPathsBatch(self.ids, self.offsets, self.centers, nodes, signs)
+
+
+@dataclass(frozen=True, eq=False)
+class ContextNegativesBatch(ContextBatch[Array]):
+    """Contexts, each with K negatives."""
+
+    negatives: Int[Array, "N K"]
+
+
+@dataclass(frozen=True, eq=False)
+class ContextPathsBatch(ContextBatch[Array]):
+    """Contexts, each with the path to its centre; see `PairPathsBatch`."""
+
+    nodes: Int[Array, "N L"]
+    signs: Int[Array, "N L"]
+
+
+@dataclass(frozen=True, eq=False)
+class Block(Batch[Array]):
+    """N blocks of running text: T centres, and C words among which their contexts are.
+
+    inside: whether contexts[n, j] is in the context of centers[n, i]. At the end of a text a block may have places that
+    are in no context.
+    """
+
+    indices: ClassVar[tuple[str, ...]] = ("centers", "contexts")
+
+    centers: Int[Array, "N T"]
+    contexts: Int[Array, "N C"]
+    inside: Bool[Array, "N T C"]
+
+    def with_negatives(self, negatives: Int[Array, "N S"]) -> BlockBatch[Array]:
+        """The same blocks, for negatives that are shared."""
+        return BlockBatch(self.centers, self.contexts, self.inside, negatives)
+
+
+@dataclass(frozen=True, eq=False)
+class BlockBatch(Block[Array]):
+    """Blocks, each with S negatives, for `SharedNegatives`."""
+
+    negatives: Int[Array, "N S"]
+
+
+Bags = BagBatch[Array] | RaggedBagBatch[Array] | WeightedBagBatch[Array] | RaggedWeightedBagBatch[Array]
+LabelledBags = LabelledBatch[Array] | RaggedLabelledBatch[Array]
+
+BATCHES: tuple[type[Batch], ...] = (
+    LookupBatch,
+    DenseBatch,
+    BagBatch,
+    RaggedBagBatch,
+    WeightedBagBatch,
+    RaggedWeightedBagBatch,
+    LabelledBatch,
+    RaggedLabelledBatch,
+    PairBatch,
+    PairNegativesBatch,
+    PairPathsBatch,
+    ContextBatch,
+    ContextNegativesBatch,
+    ContextPathsBatch,
+    BlockBatch,
+)
+"""Every kind that comes with twingrad."""

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import MISSING, dataclass, fields
+import math
+from collections.abc import Iterator
+from copy import deepcopy
+from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import Literal
+from itertools import count, islice
+from typing import Literal, assert_never
 
 import numpy as np
 
-from reference.cases.cbow import CBOW
-from reference.cases.classifier import Classifier
-from reference.cases.data import Data
-from reference.cases.embedding import Embedding
-from reference.cases.embedding_bag import EmbeddingBag
-from reference.cases.linear import Linear
-from reference.cases.optimizers import SGD, Adagrad, Adam, Optimizer, RMSprop, SparseAdam
-from reference.cases.skipgram import SkipGram
+from reference.cases import validation
+from reference.cases.batches import Batch
+from reference.cases.data import Data, Dialogue, Drawn, Recorded, Text
+from reference.cases.model import Model
+from reference.cases.optimizers import Optimizer
+from reference.contract import Params
+from reference.data.stream import BATCHES, NEGATIVES, WEIGHTS, Stream
 from reference.errors import BadInput
-
-Model = Embedding | EmbeddingBag | Linear | Classifier | SkipGram | CBOW
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ class Case:
     @property
     def family(self) -> str:
         """The model's name in lower case, by which the table of `verify` is laid out."""
-        return type(self.model).__name__.lower()
+        return self.model.name
 
     @property
     def row_tables(self) -> tuple[str, ...]:
@@ -79,34 +80,88 @@ class Case:
 
         Dense gradients, bags of one length, one hidden layer, no clipping and no decay of the learning rate.
         """
-        options = (
-            getattr(part, option.name) == option.default
-            for part in (self.model, self.optimizer)
-            for option in fields(part)
-            if option.default is not MISSING and option.name != "lr"
-        )
+        options = (part for part in fields(self.optimizer) if part.name != "lr")
+        usual = all(getattr(self.optimizer, part.name) == part.default for part in options)
         more = self.sparse, self.max_norm, self.lr_decay_to is not None, getattr(self.data, "ragged", False)
-        return all(options) and not any(more) and len(getattr(self.model, "hidden_features", "1")) == 1
+        return usual and self.model.plain and not any(more)
 
     @property
     def refusal(self) -> str:
         """Why PyTorch refuses this combination, and so both twins do, and what to use instead; empty if it does not."""
-        name, rows = type(self.optimizer).__name__, self.row_tables
-        dense = [parameter for parameter in self.model.shapes if parameter not in rows]
-        match self.optimizer:
-            case Adam() | RMSprop() if rows:
-                return f"{name} takes dense gradients only; use SparseAdam, Adagrad or SGD for row gradients"
-            case SGD(weight_decay=decay) | Adagrad(weight_decay=decay) if rows and decay:
-                return f"{name} takes no weight_decay with row gradients; use weight_decay=0, or dense gradients"
-            case SparseAdam() if dense:
-                return f"{name} takes row gradients only, that of {dense[0]} is dense; use Adagrad, SGD or dense Adam"
-        if rows and getattr(self.model, "mode", None) == "max":
-            return "mode max has dense gradients only; use sparse=False, or mode mean or sum"
-        if rows and getattr(self.model, "scale_grad_by_freq", False):
-            return "scale_grad_by_freq has dense gradients only; use sparse=False"
-        return ""
+        rows = self.row_tables
+        dense = [name for name in self.model.shapes if name not in rows]
+        refusals = []
+        if rows:
+            refusals += [self.optimizer.rows_refused, self.model.rows_refused]
+        if dense and self.optimizer.dense_refused:
+            refusals.append(self.optimizer.dense_refused.format(dense[0]))
+        return next(filter(None, refusals), "")
+
+    def weights(self) -> Params:
+        """Initial weights by name: tables uniform in ±1, layers in ±1/sqrt(fan in) as PyTorch's are; new arrays."""
+        if isinstance(self.data, Recorded):
+            return deepcopy(self.data.weights)
+        stream, bound = Stream(self.seed, WEIGHTS), 1.0
+        drawn = {}
+        for name, shape in self.model.shapes.items():
+            if name.endswith(".weight"):
+                bound = 1.0 if name in self.model.embeddings else 1 / math.sqrt(shape[-1])
+            values = stream.signed(shape, self.gain * bound)
+            drawn[name] = (np.round(values / self.grid) * self.grid if self.grid else values).astype(self.dtype)
+        return drawn
+
+    def batches(self) -> Iterator[Batch]:
+        """The batches, one a step, in arrays of their own.
+
+        Raises:
+            BadInput: the text cannot be read or has no two words, or the model has no batches of this data.
+        """
+        data, model, stream = self.data, self.model, Stream(self.seed, BATCHES)
+        match data:
+            case Recorded():
+                return map(deepcopy, data.batches[: self.steps])
+            case Dialogue():
+                found = model.dialogue(data)
+            case Drawn():
+                found = (model.draw(data, stream, self.dtype, step) for step in count(1))
+            case Text():
+                found = _from_text(model, data, stream)
+            case _:
+                assert_never(data)
+        return islice(model.complete(found, data, Stream(self.seed, NEGATIVES)), self.steps)
+
+    @property
+    def examples(self) -> int:
+        """How many examples the first pass over the case's text has; the other passes, random as they are, about."""
+        assert isinstance(self.data, Text)
+        return len(self.model.examples(self.data.corpus, self.data, Stream(self.seed, BATCHES))[1])
+
+    def check_weights(self, weights: Params) -> None:
+        """Raise BadInput unless these are finite weights of the case's names, shapes and dtype."""
+        shapes = self.model.shapes
+        if weights.keys() != shapes.keys():
+            raise BadInput(f"weights: have the names {sorted(weights)}; {self.family} has {sorted(shapes)}")
+        for name, shape in shapes.items():
+            validation.floats(f"weights: {name}", weights[name], shape, self.dtype)
+
+    def check_batch(self, batch: Batch) -> None:
+        """Raise BadInput unless the batch is one that the case's model can be trained on."""
+        self.model.check(batch, self.dtype)
 
     @cached_property
     def eps(self) -> float:
         """The distance from 1 to the next number of the dtype, the unit in which errors are given."""
         return float(np.finfo(self.dtype).eps)
+
+
+def _from_text(model: Model, data: Text, stream: Stream) -> Iterator[Batch]:
+    """Mini-batches without end: each pass over the text in an order of its own, what is left of one before the next."""
+    rest: list[np.ndarray] = []
+    while True:
+        parts = model.examples(data.corpus, data, stream)
+        order = stream.order(len(parts[1]))
+        found = [part[order] for part in parts]
+        rest = [np.concatenate(both) for both in zip(rest, found, strict=True)] if rest else found
+        while len(rest[1]) >= data.batch_size:
+            yield model.collate(*(part[: data.batch_size] for part in rest))
+            rest = [part[data.batch_size :] for part in rest]

@@ -1,23 +1,40 @@
-"""The classifier."""
+"""The classifier of bags: what it is, and its batches."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from itertools import repeat
+from typing import Literal, get_args
 
+import numpy as np
+from numpy import ndarray
+
+from reference.cases import validation
+from reference.cases.batches import LabelledBags, LabelledBatch, RaggedLabelledBatch
+from reference.cases.data import Dialogue, Drawn, Text
+from reference.cases.embedding_bag import MAX_REFUSED, drawn_bags
 from reference.cases.losses import CrossEntropy, MSELoss
-from reference.cases.model import Shapes
+from reference.cases.model import Model, Shapes
+from reference.data.dialogue import DIALOGUE_IDS, DIALOGUE_LABELS
+from reference.data.stream import Stream
+from reference.data.text import Corpus
+from reference.errors import BadInput
+
+Activation = Literal["relu", "tanh", "sigmoid", "gelu", "gelu_tanh"]
+ACTIVATIONS: tuple[Activation, ...] = get_args(Activation)
+"""Every activation that a classifier can have; a function of that name is in each implementation's `functional`."""
 
 
 @dataclass(frozen=True)
-class Classifier:
+class Classifier(Model):
     """Pooled embedding, hidden layers each with an activation, a linear layer, and a loss averaged over the batch.
 
-    Batch: `BagBatch` with `labels`. hidden_features: the width of each hidden layer, `fc1`, `fc2`, ...; the last layer
-    gives num_classes outputs. mode, padding_idx: as in `EmbeddingBag`; under `mean` each occurrence of an id carries
-    1/L of its bag's gradient. activation: `gelu_tanh` is gelu with approximate="tanh". dropout: the probability of a
-    hidden unit to be dropped; the batch says which are kept.
+    Batch: `LabelledBatch`, or `RaggedLabelledBatch`. hidden_features: the width of each hidden layer, `fc1`, `fc2`,
+    ...; the last layer gives num_classes outputs. mode, padding_idx: as in `EmbeddingBag`; under `mean` each occurrence
+    of an id carries 1/L of its bag's gradient. activation: `gelu_tanh` is gelu with approximate="tanh". dropout: the
+    probability of a hidden unit to be dropped; the batch says which are kept.
     """
 
     num_embeddings: int
@@ -26,7 +43,7 @@ class Classifier:
     num_classes: int
     mode: Literal["mean", "sum", "max"] = "mean"
     padding_idx: int | None = None
-    activation: Literal["relu", "tanh", "sigmoid", "gelu", "gelu_tanh"] = "relu"
+    activation: Activation = "relu"
     dropout: float = 0.0
     loss: CrossEntropy | MSELoss = CrossEntropy()
 
@@ -45,4 +62,52 @@ class Classifier:
         return shapes
 
     tables = ("embedding.weight",)
-    input_gradients = ()
+
+    @property
+    def rows_refused(self) -> str:
+        """PyTorch has no row gradients of a maximum."""
+        return MAX_REFUSED if self.mode == "max" else ""
+
+    @property
+    def plain(self) -> bool:
+        """No option, and one hidden layer."""
+        return super().plain and len(self.hidden_features) == 1
+
+    def looked_up(self, batch: LabelledBags) -> dict[str, ndarray]:
+        """The ids that the batch looks up."""
+        return {"embedding.weight": batch.ids.reshape(-1)}
+
+    def draw(self, data: Drawn, stream: Stream, dtype: str, step: int) -> LabelledBags:
+        """Bags, ragged where the data is, with random labels and, if there is dropout, random units that are kept."""
+        bags = data.shape[0]
+        ids, offsets = drawn_bags(self, data, stream, step)
+        labels = self.loss.draw(stream, bags, self.num_classes, dtype)
+        keep = np.ones((bags, sum(self.hidden_features)), bool)
+        if self.dropout:
+            keep = stream.uniform(keep.shape) >= self.dropout
+        if offsets is None:
+            return LabelledBatch(ids, labels, keep)
+        return RaggedLabelledBatch(ids, offsets, labels, keep)
+
+    def dialogue(self, data: Dialogue) -> Iterator[LabelledBatch]:
+        """The four bags in every step."""
+        return (self.collate(DIALOGUE_IDS.copy(), DIALOGUE_LABELS.copy()) for _ in repeat(None))
+
+    def examples(self, corpus: Corpus, data: Text, stream: Stream) -> tuple[ndarray, ndarray]:
+        """Every paragraph in runs of as many ids, and their chapters."""
+        return corpus.bags(data.length)
+
+    def collate(self, *parts: ndarray) -> LabelledBatch:
+        """Some bags with their labels; every unit is kept."""
+        if self.dropout:
+            raise BadInput("dropout: only drawn batches say which units are kept; use Drawn, or dropout=0")
+        ids, labels = parts
+        return LabelledBatch(ids, labels, np.ones((len(ids), sum(self.hidden_features)), bool))
+
+    def check(self, batch: LabelledBags, dtype: str) -> None:
+        """Raise BadInput unless these are bags of rows of the table, with their labels and the units that are kept."""
+        validation.kind(batch, LabelledBatch, RaggedLabelledBatch)
+        bags = validation.bags(batch.ids, batch.offsets, self.num_embeddings)
+        self.loss.check(batch.labels, bags, self.num_classes, dtype)
+        shape = bags, sum(self.hidden_features)
+        validation.booleans("keep", batch.keep, shape, "one for each hidden unit of each bag")

@@ -5,9 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
 from numpy import ndarray
 
-from reference.cases.batches import BagBatch, Batch
+from reference.cases.batches import Batch
+from reference.data import text
+from reference.data.dialogue import DIALOGUE_CORPUS
+from reference.data.text import Corpus
 
 
 @dataclass(frozen=True)
@@ -19,6 +23,15 @@ class Dialogue:
     """
 
     window: int = 1
+
+    @property
+    def corpus(self) -> Corpus:
+        """The corpus as ids."""
+        return text.read_string(DIALOGUE_CORPUS, min_count=1)
+
+    def counts(self, num_embeddings: int) -> ndarray:
+        """How often each word (V,) occurs in the corpus."""
+        return self.corpus.counts
 
 
 @dataclass(frozen=True)
@@ -37,6 +50,12 @@ class Drawn:
     used: int | None = None
     ragged: bool = False
     ids_dtype: Literal["int64", "int32"] = "int64"
+
+    def counts(self, num_embeddings: int) -> ndarray:
+        """How often each word (V,) occurs: 1000 times, or 1000/rank, and those that are not used never."""
+        rank = np.arange(1, num_embeddings + 1)
+        often = 1000 // rank if self.zipf else np.full_like(rank, 1000)
+        return np.where(rank <= (self.used or len(rank)), np.maximum(often, 1), 0)
 
 
 @dataclass(frozen=True)
@@ -59,6 +78,15 @@ class Text:
     subsample: float | None = None
     min_count: int | None = None
 
+    @property
+    def corpus(self) -> Corpus:
+        """The text as ids. Raises BadInput where it cannot be read or has no two words."""
+        return text.read(self.source, self.min_count)
+
+    def counts(self, num_embeddings: int) -> ndarray:
+        """How often each word (V,) occurs in the text."""
+        return self.corpus.counts
+
 
 @dataclass(frozen=True, eq=False)
 class Recorded:
@@ -66,11 +94,6 @@ class Recorded:
 
     weights: dict[str, ndarray]
     batches: tuple[Batch, ...]
-
-    @property
-    def ragged(self) -> bool:
-        """Whether bags are handed over with offsets."""
-        return any(isinstance(batch, BagBatch) and batch.offsets is not None for batch in self.batches)
 
 
 Data = Dialogue | Drawn | Text | Recorded

@@ -1,14 +1,20 @@
-"""The embedding lookup."""
+"""The embedding lookup: what it is, and its batches."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from reference.cases.model import Shapes
+from numpy import ndarray
+
+from reference.cases import validation
+from reference.cases.batches import LookupBatch
+from reference.cases.data import Drawn
+from reference.cases.model import Model, Shapes
+from reference.data.stream import Stream
 
 
 @dataclass(frozen=True)
-class Embedding:
+class Embedding(Model):
     """A lookup alone, under a given upstream gradient: loss = sum(embedding.weight[ids] * upstream).
 
     Batch: `LookupBatch`. padding_idx: the row that gets no gradient. max_norm: rows that are looked up and whose
@@ -30,4 +36,25 @@ class Embedding:
         return {"embedding.weight": (self.num_embeddings, self.embedding_dim)}
 
     tables = ("embedding.weight",)
-    input_gradients = ()
+
+    @property
+    def rows_refused(self) -> str:
+        """PyTorch does not count ids for row gradients."""
+        return "scale_grad_by_freq has dense gradients only; use sparse=False" if self.scale_grad_by_freq else ""
+
+    def looked_up(self, batch: LookupBatch) -> dict[str, ndarray]:
+        """The ids that the batch looks up."""
+        return {"embedding.weight": batch.ids.reshape(-1)}
+
+    def draw(self, data: Drawn, stream: Stream, dtype: str, step: int) -> LookupBatch:
+        """Ids of any shape, the first of them padding where there is one."""
+        ids = stream.ids(data.shape, data.used or self.num_embeddings, data.zipf).astype(data.ids_dtype)
+        if self.padding_idx is not None:
+            ids[0] = self.padding_idx
+        return LookupBatch(ids, stream.signed((*data.shape, self.embedding_dim)).astype(dtype))
+
+    def check(self, batch: LookupBatch, dtype: str) -> None:
+        """Raise BadInput unless the ids are rows of the table, and each has its upstream gradient."""
+        validation.kind(batch, LookupBatch)
+        validation.ids("ids", batch.ids, self.num_embeddings)
+        validation.floats("upstream", batch.upstream, (*batch.ids.shape, self.embedding_dim), dtype)

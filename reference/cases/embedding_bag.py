@@ -1,22 +1,30 @@
-"""Bags of embeddings."""
+"""Bags of embeddings, pooled: what they are, and their batches."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
-from reference.cases.model import Shapes
+import numpy as np
+from numpy import ndarray
+
+from reference.cases import validation
+from reference.cases.batches import BagBatch, Bags, RaggedBagBatch, RaggedWeightedBagBatch, WeightedBagBatch
+from reference.cases.data import Drawn
+from reference.cases.model import Model, Shapes
+from reference.data.stream import Stream
 
 
 @dataclass(frozen=True)
-class EmbeddingBag:
+class EmbeddingBag(Model):
     """Bags of vectors pooled into one each, under a given upstream gradient: loss = sum(pooled * upstream).
 
-    Batch: `BagBatch` with `upstream`, of fixed bags (B, L) or of ragged ones, ids (N,) with offsets. mode: what a bag
-    becomes; the maximum goes to the first of equals. An empty bag is zero, has no gradient, and so has a bag of padding
-    alone: padding_idx is left out of the pooling and of the mean's divisor. include_last_offset: the offsets end with
-    the number of ids. weighted: the batch has per_sample_weights, each vector is multiplied by its own first, and their
-    gradient is asked for under that name (mode sum only). max_norm, norm_type, scale_grad_by_freq: as in `Embedding`.
+    Batch: `BagBatch`, or `RaggedBagBatch` of ids (N,) with offsets. mode: what a bag becomes; the maximum goes to the
+    first of equals. An empty bag is zero, has no gradient, and so has a bag of padding alone: padding_idx is left out
+    of the pooling and of the mean's divisor. include_last_offset: the offsets end with the number of ids. weighted
+    (mode sum only): each vector is multiplied by its own of the batch's per_sample_weights first, and their gradient is
+    asked for under that name; the batch is a `WeightedBagBatch` or a `RaggedWeightedBagBatch`. max_norm, norm_type,
+    scale_grad_by_freq: as in `Embedding`.
     https://docs.pytorch.org/docs/stable/generated/torch.nn.EmbeddingBag.html
     """
 
@@ -39,5 +47,58 @@ class EmbeddingBag:
 
     @property
     def input_gradients(self) -> tuple[str, ...]:
-        """The fields of the batch whose gradient is asked for."""
+        """The weights' gradient is asked for too."""
         return ("per_sample_weights",) if self.weighted else ()
+
+    @property
+    def rows_refused(self) -> str:
+        """PyTorch has no row gradients of a maximum, and does not count ids for them."""
+        if self.mode == "max":
+            return MAX_REFUSED
+        return "scale_grad_by_freq has dense gradients only; use sparse=False" if self.scale_grad_by_freq else ""
+
+    def looked_up(self, batch: Bags) -> dict[str, ndarray]:
+        """The ids that the batch looks up."""
+        return {"embedding.weight": batch.ids.reshape(-1)}
+
+    def draw(self, data: Drawn, stream: Stream, dtype: str, step: int) -> Bags:
+        """Bags, ragged where the data is, with a random upstream gradient and, if weighted, random weights."""
+        ids, offsets = drawn_bags(self, data, stream, step, self.include_last_offset)
+        weights = stream.signed(ids.shape).astype(dtype) if self.weighted else None
+        upstream = stream.signed((data.shape[0], self.embedding_dim)).astype(dtype)
+        if offsets is None:
+            return BagBatch(ids, upstream) if weights is None else WeightedBagBatch(ids, weights, upstream)
+        if weights is None:
+            return RaggedBagBatch(ids, offsets, upstream)
+        return RaggedWeightedBagBatch(ids, offsets, weights, upstream)
+
+    def check(self, batch: Bags, dtype: str) -> None:
+        """Raise BadInput unless these are bags of rows of the table, with all that belongs to them."""
+        weighted, unweighted = (WeightedBagBatch, RaggedWeightedBagBatch), (BagBatch, RaggedBagBatch)
+        validation.kind(batch, *(weighted if self.weighted else unweighted))
+        bags = validation.bags(batch.ids, batch.offsets, self.num_embeddings, self.include_last_offset)
+        if self.weighted:
+            validation.floats("per_sample_weights", batch.per_sample_weights, batch.ids.shape, dtype)
+        validation.floats("upstream", batch.upstream, (bags, self.embedding_dim), dtype)
+
+
+MAX_REFUSED = "mode max has dense gradients only; use sparse=False, or mode mean or sum"
+
+
+def drawn_bags(
+    model: Any, data: Drawn, stream: Stream, step: int, include_last_offset: bool = False
+) -> tuple[ndarray, ndarray | None]:
+    """The ids of bags, (B, L), or (N,) with their offsets where the data is ragged; the first bag is of padding alone.
+
+    model: whatever has num_embeddings and padding_idx.
+    """
+    ids = stream.ids(data.shape, data.used or model.num_embeddings, data.zipf).astype(data.ids_dtype)
+    if model.padding_idx is not None:
+        ids[0] = model.padding_idx
+    if not data.ragged:
+        return ids, None
+    bags, length = ids.shape
+    lengths = stream.ids((bags,), length + 1)
+    lengths[-1], lengths[0] = 0 if step % 2 else length, length  # the first is full, also where it is the last
+    offsets = np.concatenate([[0], np.cumsum(lengths)])[: None if include_last_offset else -1].astype(ids.dtype)
+    return ids[np.arange(length) < lengths[:, None]], offsets

@@ -1,14 +1,20 @@
-"""The dense layer."""
+"""The dense layer: what it is, and its batches."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from reference.cases.model import Shapes
+import numpy as np
+
+from reference.cases import validation
+from reference.cases.batches import DenseBatch
+from reference.cases.data import Drawn
+from reference.cases.model import Model, Shapes
+from reference.data.stream import Stream
 
 
 @dataclass(frozen=True)
-class Linear:
+class Linear(Model):
     """A dense layer alone, under a given upstream gradient: loss = sum((input @ weight.T + bias) * upstream).
 
     Batch: `DenseBatch`. Its gradients are those of the parameters and of the batch's input, under the name `input`.
@@ -23,5 +29,18 @@ class Linear:
         """The parameters' shapes, by name."""
         return {"linear.weight": (self.out_features, self.in_features), "linear.bias": (self.out_features,)}
 
-    tables = ()
     input_gradients = ("input",)
+
+    def draw(self, data: Drawn, stream: Stream, dtype: str, step: int) -> DenseBatch:
+        """Random rows, and a random upstream gradient."""
+        inputs = stream.signed((*data.shape, self.in_features))
+        upstream = stream.signed((*data.shape, self.out_features))
+        return DenseBatch(inputs.astype(dtype), upstream.astype(dtype))
+
+    def check(self, batch: DenseBatch, dtype: str) -> None:
+        """Raise BadInput unless there are rows of input, and as many of the upstream gradient."""
+        validation.kind(batch, DenseBatch)
+        rows = np.shape(batch.input)[:1] or (1,)
+        validation.floats("input", batch.input, (*rows, self.in_features), dtype)
+        validation.nonempty("input", batch.input)
+        validation.floats("upstream", batch.upstream, (*rows, self.out_features), dtype)

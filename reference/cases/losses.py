@@ -1,9 +1,16 @@
-"""The losses of a classifier."""
+"""The losses of a classifier, and the labels that each takes."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
+
+import numpy as np
+from numpy import ndarray
+
+from reference.cases import validation
+from reference.data.stream import Stream
+from reference.errors import BadInput
 
 
 @dataclass(frozen=True)
@@ -21,6 +28,24 @@ class CrossEntropy:
     label_smoothing: float = 0.0
     probabilities: bool = False
 
+    def draw(self, stream: Stream, bags: int, classes: int, dtype: str) -> ndarray:
+        """Random classes (B,), or random distributions (B, C)."""
+        if not self.probabilities:
+            return stream.ids((bags,), classes)
+        labels = stream.uniform((bags, classes))
+        return (labels / labels.sum(axis=1, keepdims=True)).astype(dtype)
+
+    def check(self, labels: ndarray, bags: int, classes: int, dtype: str) -> None:
+        """Raise BadInput unless there is a class, or the label to be ignored, or a distribution for each bag."""
+        if self.probabilities:
+            validation.floats("labels", labels, (bags, classes), dtype)
+            return
+        if isinstance(labels, ndarray) and labels.dtype.kind in "iu":
+            labels = np.where(labels == self.ignore_index, 0, labels)
+        validation.ids("labels", labels, classes, ndim=1, noun="classes", dtypes=("int64",))
+        if len(labels) != bags:
+            raise BadInput(f"labels: are {len(labels)}, but there are {bags} bags; as many are needed")
+
 
 @dataclass(frozen=True)
 class MSELoss:
@@ -30,3 +55,11 @@ class MSELoss:
     """
 
     reduction: Literal["mean", "sum"] = "mean"
+
+    def draw(self, stream: Stream, bags: int, classes: int, dtype: str) -> ndarray:
+        """Random numbers (B, C) in [-1, 1)."""
+        return stream.signed((bags, classes)).astype(dtype)
+
+    def check(self, labels: ndarray, bags: int, classes: int, dtype: str) -> None:
+        """Raise BadInput unless there are as many numbers for each bag as there are outputs."""
+        validation.floats("labels", labels, (bags, classes), dtype)

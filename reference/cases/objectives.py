@@ -6,20 +6,83 @@ says.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from numpy import ndarray
+
+from reference.cases import validation
+from reference.cases.batches import (
+    Batch,
+    BlockBatch,
+    ContextBatch,
+    ContextNegativesBatch,
+    ContextPathsBatch,
+    PairBatch,
+    PairNegativesBatch,
+    PairPathsBatch,
+)
+from reference.data.alias import AliasTable
+from reference.data.huffman import huffman
+from reference.data.stream import Stream
+from reference.errors import BadInput
+
+
+class _Objective:
+    """What they answer. pairs, contexts: the batches that skip-gram and CBOW have under it."""
+
+    pairs: ClassVar[Any]
+    contexts: ClassVar[Any]
+
+    @property
+    def nodes(self) -> bool:
+        """Whether the table has the inner nodes of a tree for rows, one fewer than there are words."""
+        return False
+
+    @property
+    def by_row(self) -> bool:
+        """Whether the table is looked up by row."""
+        return True
+
+    def looked_up(self, batch: Any) -> ndarray | None:
+        """The rows (N,) of the output table that the batch looks up; None where it takes all of them."""
+        raise NotImplementedError
+
+    def complete(self, batches: Iterator[Any], counts: ndarray, stream: Stream) -> Iterator[Batch]:
+        """The batches with their negatives or paths. The pairs are the same under each objective."""
+        raise NotImplementedError
+
+    def check(self, batch: Any, num_embeddings: int) -> None:
+        """Raise BadInput unless the negatives or paths are right."""
+
+    def _needs_two(self, counts: ndarray) -> None:
+        if np.count_nonzero(counts) < 2:
+            raise BadInput(f"{type(self).__name__}: the data has one word; at least two are needed")
 
 
 @dataclass(frozen=True)
-class Softmax:
+class Softmax(_Objective):
     """Every word of the vocabulary competes: -log softmax(hidden @ table.T)[target] (Mikolov et al. 2013a, section 3).
 
     It reaches every row of the table, so the table's gradient is dense. https://arxiv.org/abs/1301.3781
     """
 
+    pairs, contexts = PairBatch, ContextBatch
+    by_row = False
+
+    def looked_up(self, batch: Any) -> None:
+        """All of them take part."""
+        return
+
+    def complete(self, batches: Iterator[Any], counts: ndarray, stream: Stream) -> Iterator[Batch]:
+        """Nothing is drawn besides."""
+        return batches
+
 
 @dataclass(frozen=True)
-class NegativeSampling:
+class NegativeSampling(_Objective):
     """The word is told from K drawn ones: -log s(h @ t) - sum over k of log s(-h @ n_k), s the sigmoid, t and n_k rows.
 
     The negatives are part of the batch, (N, K), drawn with a probability that is proportional to count**power.
@@ -35,9 +98,36 @@ class NegativeSampling:
     accidental_hits: Literal["keep", "mask", "redraw"] = "keep"
     power: float = 0.75
 
+    pairs, contexts = PairNegativesBatch, ContextNegativesBatch
+
+    def looked_up(self, batch: PairNegativesBatch | ContextNegativesBatch) -> ndarray:
+        """The targets and the negatives."""
+        return np.concatenate([batch.targets, batch.negatives.reshape(-1)])
+
+    def complete(
+        self, batches: Iterator[PairBatch | ContextBatch], counts: ndarray, stream: Stream
+    ) -> Iterator[PairNegativesBatch | ContextNegativesBatch]:
+        """Each pair with its negatives, drawn by their counts."""
+        self._needs_two(counts)
+        table = AliasTable(counts**self.power)
+        for batch in batches:
+            negatives = table.draw(stream, (len(batch.targets), self.num_negatives))
+            while self.accidental_hits == "redraw" and (hits := negatives == batch.targets[:, None]).any():
+                negatives[hits] = table.draw(stream, (int(hits.sum()),))
+            yield batch.with_negatives(negatives)
+
+    def check(self, batch: PairNegativesBatch | ContextNegativesBatch, num_embeddings: int) -> None:
+        """Raise BadInput unless there are as many negatives as asked for, and none is the target under redraw."""
+        validation.ids("negatives", batch.negatives, num_embeddings, ndim=2)
+        validation.shape("negatives", batch.negatives, (len(batch.targets), self.num_negatives))
+        if self.accidental_hits == "redraw":
+            hits = batch.negatives == batch.targets[:, None]
+            what = "is the target itself; another word is needed under redraw"
+            validation.where("negatives", batch.negatives, hits, what)
+
 
 @dataclass(frozen=True)
-class SharedNegatives:
+class SharedNegatives(_Objective):
     """Negative sampling in which the pairs of a block of text share their negatives, so that all is matrix products.
 
     A block has T centres h_i, the C words t_j among which their contexts are, and S negatives n_s; a weight m_ij is 1
@@ -55,9 +145,27 @@ class SharedNegatives:
     accidental_hits: Literal["keep", "mask"] = "keep"
     power: float = 0.75
 
+    pairs = BlockBatch
+
+    def looked_up(self, batch: BlockBatch) -> ndarray:
+        """The words of the blocks, and the negatives."""
+        return np.concatenate([batch.contexts.reshape(-1), batch.negatives.reshape(-1)])
+
+    def complete(self, batches: Iterator[Any], counts: ndarray, stream: Stream) -> Iterator[BlockBatch]:
+        """Each block with its negatives, drawn by their counts."""
+        self._needs_two(counts)
+        table = AliasTable(counts**self.power)
+        for block in batches:
+            yield block.with_negatives(table.draw(stream, (len(block.centers), self.shared)))
+
+    def check(self, batch: BlockBatch, num_embeddings: int) -> None:
+        """Raise BadInput unless each block has as many negatives as asked for."""
+        validation.ids("negatives", batch.negatives, num_embeddings, ndim=2)
+        validation.shape("negatives", batch.negatives, (len(batch.centers), self.shared))
+
 
 @dataclass(frozen=True)
-class HierarchicalSoftmax:
+class HierarchicalSoftmax(_Objective):
     """The word is reached by left and right turns down a Huffman tree: -sum over its path of log s(sign * h @ node).
 
     The tree is built from the words' counts (`reference.data.huffman`); its V - 1 inner nodes are the table
@@ -65,6 +173,28 @@ class HierarchicalSoftmax:
     `signs`, (N, L).
     Morin and Bengio 2005, https://proceedings.mlr.press/r5/morin05a.html; Mikolov et al. 2013b, equation 3.
     """
+
+    pairs, contexts = PairPathsBatch, ContextPathsBatch
+    nodes = True
+
+    def looked_up(self, batch: PairPathsBatch | ContextPathsBatch) -> ndarray:
+        """The nodes of the paths."""
+        return batch.nodes.reshape(-1)
+
+    def complete(
+        self, batches: Iterator[PairBatch | ContextBatch], counts: ndarray, stream: Stream
+    ) -> Iterator[PairPathsBatch | ContextPathsBatch]:
+        """Each pair with the path to its target."""
+        self._needs_two(counts)
+        tree = huffman(counts)
+        return (batch.with_paths(*tree.paths(batch.targets)) for batch in batches)
+
+    def check(self, batch: PairPathsBatch | ContextPathsBatch, num_embeddings: int) -> None:
+        """Raise BadInput unless there is a path for each target, with a turn at each node."""
+        validation.ids("nodes", batch.nodes, num_embeddings - 1, ndim=2, noun="inner nodes")
+        validation.shape("nodes", batch.nodes, (len(batch.targets), batch.nodes.shape[1]))
+        validation.ids("signs", batch.signs, 2, ndim=2, noun="turns", least=-1)
+        validation.shape("signs", batch.signs, batch.nodes.shape)
 
 
 Objective = Softmax | NegativeSampling | SharedNegatives | HierarchicalSoftmax

@@ -18,6 +18,16 @@ class _Optimizer:
     normalizes = True
 
     @property
+    def rows_refused(self) -> str:
+        """Why PyTorch does not take row gradients with it, and what to use instead; empty where it does."""
+        return ""
+
+    @property
+    def dense_refused(self) -> str:
+        """The same of dense gradients, with {} for the parameter that has one."""
+        return ""
+
+    @property
     def label(self) -> str:
         """Its name, and the options that are not PyTorch's defaults: `sgd-momentum`, `adam-amsgrad`."""
         changed = [part.name for part in fields(self) if getattr(self, part.name) != part.default and part.name != "lr"]
@@ -37,6 +47,12 @@ class _Optimizer:
             value = getattr(self, name)
             if not allows(value) or not np.isfinite(value).all():
                 raise BadInput(f"{type(self).__name__}: {name} is {value}; {allowed} is needed")
+
+
+def _no_decay(optimizer: _Optimizer) -> str:
+    return (
+        f"{type(optimizer).__name__} takes no weight_decay with row gradients; use weight_decay=0, or dense gradients"
+    )
 
 
 _SHORT = {"weight_decay": "decay", "lr_decay": "lrdecay", "initial_accumulator_value": "accumulator"}
@@ -69,6 +85,11 @@ class SGD(_Optimizer):
         """The kinds of its state."""
         return ("momentum_buffer",) if self.momentum else ()
 
+    @property
+    def rows_refused(self) -> str:
+        """PyTorch refuses to let rows without a gradient decay, or not."""
+        return _no_decay(self) if self.weight_decay else ""
+
     normalizes = False
 
 
@@ -89,6 +110,11 @@ class Adagrad(_Optimizer):
 
     def __post_init__(self) -> None:
         self._at_least_0("lr", "lr_decay", "weight_decay", "initial_accumulator_value", "eps")
+
+    @property
+    def rows_refused(self) -> str:
+        """PyTorch refuses to let rows without a gradient decay, or not."""
+        return _no_decay(self) if self.weight_decay else ""
 
     state = ("step", "sum")
 
@@ -119,6 +145,11 @@ class RMSprop(_Optimizer):
         momentum = ("momentum_buffer",) if self.momentum else ()
         return "step", "square_avg", *momentum, *(("grad_avg",) if self.centered else ())
 
+    @property
+    def rows_refused(self) -> str:
+        """PyTorch has dense gradients only."""
+        return f"{type(self).__name__} takes dense gradients only; use SparseAdam, Adagrad or SGD for row gradients"
+
 
 @dataclass(frozen=True)
 class Adam(_Optimizer):
@@ -144,6 +175,11 @@ class Adam(_Optimizer):
     def state(self) -> tuple[str, ...]:
         """The kinds of its state."""
         return "step", "exp_avg", "exp_avg_sq", *(("max_exp_avg_sq",) if self.amsgrad else ())
+
+    @property
+    def rows_refused(self) -> str:
+        """PyTorch has dense gradients only."""
+        return f"{type(self).__name__} takes dense gradients only; use SparseAdam, Adagrad or SGD for row gradients"
 
 
 @dataclass(frozen=True)
@@ -173,6 +209,11 @@ class SparseAdam(_Optimizer):
     def __post_init__(self) -> None:
         self._above_0("lr", "eps")
         self._betas()
+
+    @property
+    def dense_refused(self) -> str:
+        """It has row gradients only."""
+        return "SparseAdam takes row gradients only, that of {} is dense; use Adagrad, SGD or dense Adam"
 
     state = ("step", "exp_avg", "exp_avg_sq")
 

@@ -1,20 +1,32 @@
-"""Skip-gram."""
+"""Skip-gram: what it is, and its batches."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from copy import deepcopy
 from dataclasses import dataclass
-from typing import Literal
+from itertools import cycle
+from typing import Any, Literal
 
-from reference.cases.objectives import Objective, Softmax
-from reference.cases.word2vec import _Word2Vec
+import numpy as np
+from numpy import ndarray
+
+from reference.cases import validation
+from reference.cases.batches import Block, BlockBatch, PairBatch
+from reference.cases.data import Dialogue, Drawn, Text
+from reference.cases.objectives import Objective, SharedNegatives, Softmax
+from reference.cases.word2vec import Word2Vec, blocks, pairs
+from reference.data.stream import Stream
+from reference.data.text import Corpus
 
 
 @dataclass(frozen=True)
-class SkipGram(_Word2Vec):
+class SkipGram(Word2Vec):
     """A centre word predicts a word of its context (Mikolov et al. 2013a, section 3.2).
 
-    Batch: `PairBatch`, or `BlockBatch` for shared negatives. hidden = center.weight[centers], and the objective holds
-    it against `context.weight` (V, D), or `nodes.weight` (V - 1, D) in hierarchical softmax. reduction: over the pairs.
+    Batch: `PairBatch`, `PairNegativesBatch`, `PairPathsBatch`, or `BlockBatch`, by the objective. hidden =
+    center.weight[centers], and the objective holds it against `context.weight` (V, D), or `nodes.weight` (V - 1, D) in
+    hierarchical softmax. reduction: over the pairs.
     """
 
     num_embeddings: int
@@ -23,3 +35,58 @@ class SkipGram(_Word2Vec):
     reduction: Literal["mean", "sum"] = "mean"
 
     given, predicted = "center.weight", "context.weight"
+
+    @property
+    def in_blocks(self) -> bool:
+        """Whether it learns from blocks of running text instead of pairs."""
+        return isinstance(self.objective, SharedNegatives)
+
+    def given_ids(self, batch: PairBatch | BlockBatch) -> ndarray:
+        """The centres."""
+        return batch.centers
+
+    def draw(self, data: Drawn, stream: Stream, dtype: str, step: int) -> PairBatch | Block:
+        """Random pairs; or blocks in which each word is context of its neighbours, but for a tenth of these."""
+        shape, used = data.shape, data.used or self.num_embeddings
+        ids = stream.ids(shape, used, data.zipf).astype(data.ids_dtype)
+        if not self.in_blocks:
+            return PairBatch(ids, stream.ids(shape, used, data.zipf))
+        before, after = (stream.ids((shape[0], 1), used).astype(ids.dtype) for _ in range(2))
+        apart = np.arange(shape[1] + 2) - np.arange(1, shape[1] + 1)[:, None]
+        inside = (abs(apart) == 1) & (stream.uniform((*shape, shape[1] + 2)) < 0.9)
+        inside[:, 0, 0] = True
+        return Block(ids, np.concatenate([before, ids, after], axis=1), inside)
+
+    def dialogue(self, data: Dialogue) -> Iterator[PairBatch]:
+        """The pairs of one centre a step."""
+        steps = []
+        for sentence in data.corpus.sentences:
+            centers, contexts, positions = data.corpus.pairs(sentence, data.window)
+            for position in np.unique(positions):
+                here = positions == position
+                steps.append(PairBatch(centers[here], contexts[here]))
+        return map(deepcopy, cycle(steps))
+
+    def examples(self, corpus: Corpus, data: Text, stream: Stream) -> tuple[ndarray, ...]:
+        """The centres and contexts of one pass; or its blocks."""
+        return blocks(corpus, data, stream) if self.in_blocks else pairs(corpus, data, stream)[:2]
+
+    def collate(self, *parts: ndarray) -> PairBatch | Block:
+        """Some pairs, or some blocks."""
+        return Block(*parts) if self.in_blocks else PairBatch(*parts)
+
+    def check(self, batch: Any, dtype: str) -> None:
+        """Raise BadInput unless these are pairs or blocks of words, with what the objective needs."""
+        validation.kind(batch, self.objective.pairs)
+        if isinstance(batch, BlockBatch):
+            validation.ids("centers", batch.centers, self.num_embeddings, ndim=2)
+            validation.ids("contexts", batch.contexts, self.num_embeddings, ndim=2)
+            validation.same_length("contexts", batch.contexts, "blocks of centers", batch.centers)
+            shape = *batch.centers.shape, batch.contexts.shape[1]
+            validation.booleans("inside", batch.inside, shape, "one for each centre and context")
+            validation.some("inside", batch.inside, "a batch of at least one pair is needed")
+        else:
+            validation.ids("centers", batch.centers, self.num_embeddings, ndim=1)
+            validation.ids("contexts", batch.contexts, self.num_embeddings, ndim=1, dtypes=("int64",))
+            validation.same_length("contexts", batch.contexts, "centers", batch.centers)
+        self.objective.check(batch, self.num_embeddings)

@@ -1,13 +1,25 @@
-"""What skip-gram and CBOW share."""
+"""What skip-gram and CBOW share, and how a text becomes their examples."""
 
 from __future__ import annotations
 
-from reference.cases.model import Shapes
-from reference.cases.objectives import HierarchicalSoftmax, Objective, Softmax
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy import ndarray
+
+from reference.cases.batches import Batch
+from reference.cases.data import Dialogue, Drawn, Text
+from reference.cases.model import Model, Shapes
+from reference.cases.objectives import Objective
+from reference.data import text
+from reference.data.stream import Stream
+from reference.data.text import Corpus
+from reference.errors import BadInput
 
 
-class _Word2Vec:
-    """What skip-gram and CBOW share: the words that are looked up, and the table that predicts."""
+class Word2Vec(Model):
+    """The words that are looked up, and the table that predicts."""
 
     num_embeddings: int
     embedding_dim: int
@@ -18,17 +30,77 @@ class _Word2Vec:
     @property
     def output(self) -> str:
         """The table that the objective holds the hidden vector against."""
-        return "nodes.weight" if isinstance(self.objective, HierarchicalSoftmax) else self.predicted
+        return "nodes.weight" if self.objective.nodes else self.predicted
 
     @property
     def shapes(self) -> Shapes:
         """The parameters' shapes, by name."""
         V, D = self.num_embeddings, self.embedding_dim
-        return {self.given: (V, D), self.output: (V - isinstance(self.objective, HierarchicalSoftmax), D)}
+        return {self.given: (V, D), self.output: (V - self.objective.nodes, D)}
 
     @property
     def tables(self) -> tuple[str, ...]:
-        """The tables that can have row gradients."""
-        return (self.given,) if isinstance(self.objective, Softmax) else (self.given, self.output)
+        """The tables that can have row gradients: all but the one of which a softmax takes every row."""
+        return (self.given, self.output) if self.objective.by_row else (self.given,)
 
-    input_gradients = ()
+    @property
+    def embeddings(self) -> tuple[str, ...]:
+        """Both tables."""
+        return self.given, self.output
+
+    def given_ids(self, batch: Any) -> ndarray:
+        """The words whose vectors are given."""
+        raise NotImplementedError
+
+    def looked_up(self, batch: Any) -> dict[str, ndarray]:
+        """The words that are given, and those that the objective looks up."""
+        rows = self.objective.looked_up(batch)
+        given = {self.given: self.given_ids(batch).reshape(-1)}
+        return given if rows is None else given | {self.output: rows}
+
+    def complete(self, batches: Iterator[Any], data: Dialogue | Drawn | Text, stream: Stream) -> Iterator[Batch]:
+        """The batches with the negatives or the paths of the objective."""
+        return self.objective.complete(batches, data.counts(self.num_embeddings), stream)
+
+
+def pairs(corpus: Corpus, data: Text, stream: Stream) -> tuple[ndarray, ndarray, ndarray]:
+    """The pairs of one pass: centres, contexts, and which word of the text the centre is, (N,) each."""
+    keep = None if data.subsample is None else text.kept(corpus.counts, data.subsample)
+    found, before = [], 0
+    for ids in corpus.sentences:
+        if keep is not None:
+            ids = ids[stream.uniform(ids.shape) < keep[ids]]
+        own = 1 + stream.ids(ids.shape, data.window) if data.dynamic_window else None
+        centers, contexts, positions = corpus.pairs(ids, data.window, own)
+        found.append((centers, contexts, before + positions))
+        before += len(ids)
+    centers, contexts, positions = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    if not len(centers):
+        raise BadInput(f"subsample {data.subsample}: no two words of {data.source} are left side by side")
+    return centers, contexts, positions
+
+
+def blocks(corpus: Corpus, data: Text, stream: Stream) -> tuple[ndarray, ndarray, ndarray]:
+    """One pass in blocks of `length` words: the centres, the words on and around them, and which is context of which.
+
+    The sentences lie one after the other; no context reaches into another sentence.
+    """
+    words = np.concatenate(corpus.sentences)
+    sentence = np.arange(len(corpus.sentences)).repeat([len(ids) for ids in corpus.sentences])
+    if data.subsample is not None:
+        stay = stream.uniform(words.shape) < text.kept(corpus.counts, data.subsample)[words]
+        words, sentence = words[stay], sentence[stay]
+    length, window = data.length, data.window
+    own = 1 + stream.ids(words.shape, window) if data.dynamic_window else np.full(words.shape, window)
+    number = -(-len(words) // length)
+
+    def cut(of: ndarray, around: int, outside: int) -> ndarray:
+        padded = np.pad(of, (around, around + number * length - len(of)), constant_values=outside)
+        return padded[np.arange(number)[:, None] * length + np.arange(length + 2 * around)]
+
+    apart = abs(np.arange(length + 2 * window) - window - np.arange(length)[:, None])
+    inside = (apart > 0) & (apart <= cut(own, 0, 0)[:, :, None])
+    inside &= cut(sentence, 0, -1)[:, :, None] == cut(sentence, window, -2)[:, None]
+    if not inside.any():
+        raise BadInput(f"subsample {data.subsample}: no two words of {data.source} are left side by side")
+    return cut(words, 0, 0), cut(words, window, 0), inside

@@ -18,7 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from reference import definition
-from reference.cases import Case, drawing
+from reference.cases import Case
 from reference.catalogue import catalogue, select
 from reference.commands.exit_codes import AGREE, DISAGREE
 from reference.commands.files import check_writable, write_whole
@@ -89,7 +89,7 @@ def planted(case: Case, draw: random.Random) -> Iterator[Plant]:
     exact = definition.arithmetic_for(case) is not None
     other = TRUTH if exact else next(twin for twin in TWINS if twin != RIGHT)
     short = replace(case, steps=min(case.steps, LATE)) if case.lr_decay_to is None else case
-    weights = drawing.weights(short)
+    weights = short.weights()
     runners = [start(short, other, definition if exact else load(other), weights)]
     runners.append(start(short, RIGHT, load(RIGHT), weights))
     late = draw.randint(2, short.steps) if short.steps > 1 else 1

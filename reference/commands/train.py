@@ -20,7 +20,7 @@ from numpy import ndarray
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from reference.cases import CBOW, SGD, Case, Classifier, NegativeSampling, SkipGram, Text, drawing
+from reference.cases import CBOW, SGD, Case, Classifier, NegativeSampling, SkipGram, Text
 from reference.commands.exit_codes import AGREE, DISAGREE, INTERRUPTED, NOTHING
 from reference.commands.files import check_writable, complain, write_whole
 from reference.contract import Params
@@ -179,7 +179,7 @@ def case_of(options: argparse.Namespace) -> Case:
             else CBOW(words, options.dim, "mean", objective, "sum")
         )
         case = Case("train", model, SGD(lr=lr), source, sparse=True, lr_decay_to=lr * 1e-4)
-    steps = max(1, round(epochs_of(options) * drawing.examples(case) / source.batch_size))
+    steps = max(1, round(epochs_of(options) * case.examples / source.batch_size))
     # in float32 rounding alone can lead to the other side of a ReLU's kink, and from there away from the twin
     dtype: Literal["float32", "float64"] = options.dtype or ("float64" if options.verify_every else "float32")
     return replace(case, steps=steps, seed=options.seed, dtype=dtype)
@@ -195,7 +195,7 @@ def initial(case: Case) -> Params:
 
     In ±1 they would begin many times too large, and what is drawn would outweigh what is learned.
     """
-    weights = drawing.weights(case)
+    weights = case.weights()
     if isinstance(case.model, SkipGram | CBOW):
         weights[case.model.given] /= 2 * case.model.embedding_dim
         weights[case.model.output][:] = 0
@@ -208,7 +208,7 @@ def words_a_step(case: Case) -> float:
     """How many words of the running text one batch stands for."""
     assert isinstance(case.data, Text)
     corpus = text.read(case.data.source, case.data.min_count)
-    return sum(map(len, corpus.sentences)) * case.data.batch_size / drawing.examples(case)
+    return sum(map(len, corpus.sentences)) * case.data.batch_size / case.examples
 
 
 # --- training --------------------------------------------------------------------------------------------------------
@@ -229,7 +229,7 @@ def _check(runner: Runner) -> None:
 def _alone(case: Case, runner: Runner) -> Iterator[float]:
     """Train; yields the loss of each step."""
     trainer, name = runner.trainer, runner.result.implementation
-    for step, batch in enumerate(drawing.batches(case), start=1):
+    for step, batch in enumerate(case.batches(), start=1):
         try:
             loss = as_loss(trainer.loss_and_grads(batch)[0])
             trainer.step()

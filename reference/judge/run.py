@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from reference import definition
-from reference.cases import Batch, Case, drawing
+from reference.cases import Batch, Case
 from reference.contract import Implementation, Params, RowGrad
 from reference.errors import BadInput, Unsupported, one_line
 from reference.judge.distance import Scale, moved
@@ -74,7 +74,7 @@ def hold(
 
     implementations: by name; those named in `against` are the yardsticks. Returns a result for each.
     """
-    weights = drawing.weights(case)
+    weights = case.weights()
     runners = [start(case, name, module, weights) for name, module in implementations.items()]
     for step in follow(case, runners, weights, against):
         if step == 1:
@@ -94,7 +94,7 @@ def follow(
     """
     yardsticks = [runner for runner in runners if runner.result.implementation in against]
     wanted = [runner for runner in runners if runner not in yardsticks] or yardsticks
-    for step, batch in enumerate(drawing.batches(case), start=1):
+    for step, batch in enumerate(case.batches(), start=1):
         if not any(runner.running for runner in wanted):
             break
         for runner in runners:

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from reference import definition
-from reference.cases import CBOW, Batch, Case, HierarchicalSoftmax, NegativeSampling, SharedNegatives, SkipGram, drawing
+from reference.cases import Batch, Case
 from reference.contract import Implementation, Params, RowGrad
 from reference.judge.distance import Likeness, row_sizes
 from reference.judge.form import flat
@@ -125,7 +125,7 @@ def compared(case: Case, hypotheses: Hypotheses, other: Implementation) -> dict[
     """
     if not hypotheses:
         return {}
-    weights = drawing.weights(case)
+    weights = case.weights()
     candidate = start(case, OTHER, other, weights)
     candidate.scale = Likeness()
     held = [start(case, " and ".join(names), mistake, weights) for names, mistake in hypotheses.items()]
@@ -319,23 +319,14 @@ def place(result: Result, tensors: Sequence[str]) -> str:
 
 def batch_of(result: Result) -> Batch:
     """The batch of the step in which the result ended."""
-    *_, batch = (batch for batch, _ in zip(drawing.batches(result.case), range(result.steps), strict=False))
+    *_, batch = (batch for batch, _ in zip(result.case.batches(), range(result.steps), strict=False))
     return batch
 
 
-def occurrences(case: Case, batch: Any, table: str) -> np.ndarray:
-    """The ids that the batch looks up in a table, each as often as it does."""
-    model = case.model
-    if isinstance(model, SkipGram | CBOW) and table == model.output:
-        match model.objective:
-            case NegativeSampling():
-                return np.concatenate([batch.targets, batch.negatives.reshape(-1)])
-            case SharedNegatives():
-                return np.concatenate([batch.contexts.reshape(-1), batch.negatives.reshape(-1)])
-            case HierarchicalSoftmax():
-                return batch.nodes.reshape(-1)
-        return np.arange(model.num_embeddings)
-    return (batch.centers if isinstance(model, SkipGram) else batch.ids).reshape(-1)
+def occurrences(case: Case, batch: Batch, table: str) -> np.ndarray:
+    """The ids that the batch looks up in a table, each as often as it does; of a table read whole, each once."""
+    ids = case.model.looked_up(batch).get(table)
+    return np.arange(case.model.shapes[table][0]) if ids is None else ids
 
 
 def observations(result: Result, candidate: Implementation) -> list[str]:
@@ -365,7 +356,7 @@ def outputs(case: Case, candidate: Implementation) -> tuple[Runner, Runner, Para
     """The truth, or the NumPy twin, and the candidate, after the step in which they part; the parameters before it."""
     exact = definition.arithmetic_for(case) is not None
     name = TRUTH if exact else RIGHT
-    weights = drawing.weights(case)
+    weights = case.weights()
     runners = [start(case, name, definition if exact else load(RIGHT), weights), start(case, OTHER, candidate, weights)]
     before, after = weights, weights
     for _ in follow(case, runners, weights, (name,)):

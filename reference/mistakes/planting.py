@@ -24,7 +24,7 @@ from numpy_impl import (
     skipgram,
     trainer,
 )
-from reference.cases import Batch, Case, drawing
+from reference.cases import Batch, Case
 from reference.contract import Grads, Implementation, Params, State, Trainer
 
 TWIN = (
@@ -156,8 +156,8 @@ def calls(case: Case, functions: Iterable[str]) -> set[str]:
         return plant
 
     twin = together(Mistake("noted", "", "", "", (), {name: noting(name) for name in functions}))
-    noted = twin.build(case, drawing.weights(case))
-    for batch in drawing.batches(case):
+    noted = twin.build(case, case.weights())
+    for batch in case.batches():
         noted.loss_and_grads(batch)
         noted.step()
     return called

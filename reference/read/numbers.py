@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from reference.cases import SGD, Batch, Case, Classifier, Dialogue, PairBatch, SkipGram, drawing
+from reference.cases import SGD, Batch, Case, Classifier, Dialogue, PairBatch, SkipGram
 from reference.contract import Implementation, RowGrad
 from reference.data import text
 from reference.data.dialogue import DIALOGUE_CORPUS, DIALOGUE_IDS, DIALOGUE_LABELS
@@ -95,7 +95,7 @@ def beginning(source: str) -> str:
 
 def _bags() -> dict[str, Any]:
     """The dialogue's four bags, and the classifier that learns them."""
-    batches = list(drawing.batches(BAGS))
+    batches = list(BAGS.batches())
     ids, labels = DIALOGUE_IDS, DIALOGUE_LABELS
     told = _tell(Story(BAGS, batches, {"table": "embedding.weight"}, _observe_classifier), MISTAKEN["bags"])
     counts = Counter(ids.reshape(-1).tolist())
@@ -222,7 +222,7 @@ def _mistakes(wanted: Sequence[str]) -> dict[str, Any]:
 
 def _train(story: Story, implementation: Implementation) -> list[Arrays]:
     """The arrays of every step: the tables before it, what flows forward and back, and the gradients of the tables."""
-    trainer = implementation.build(story.case, drawing.weights(story.case))
+    trainer = implementation.build(story.case, story.case.weights())
     seen = []
     for batch in story.batches:
         params = trainer.params()

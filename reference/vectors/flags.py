@@ -19,17 +19,20 @@ from reference.cases import (
     Adagrad,
     Adam,
     AdamW,
-    BagBatch,
     Batch,
     BlockBatch,
     Case,
     Classifier,
-    ContextBatch,
+    ContextNegativesBatch,
     EmbeddingBag,
     HierarchicalSoftmax,
+    LabelledBatch,
     Linear,
     NegativeSampling,
     PairBatch,
+    PairNegativesBatch,
+    PairPathsBatch,
+    RaggedLabelledBatch,
     RMSprop,
     SharedNegatives,
     SkipGram,
@@ -37,7 +40,6 @@ from reference.cases import (
     SparseAdam,
 )
 from reference.contract import Params
-from reference.mistakes.diagnosis import occurrences
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ class Seen:
 
     case: Case
     weights: Params
-    batches: Sequence[Batch]
+    batches: Sequence[Any]
     norms: Sequence[float] = ()
 
     def option(self, name: str, default: Any = None) -> Any:
@@ -61,7 +63,7 @@ class Seen:
     def looked_up(self) -> list[dict[str, np.ndarray]]:
         """In each batch the ids that are looked up, padding not among them, by table."""
         padding = self.option("padding_idx")
-        return [{name: ids[ids != padding] for name, ids in lookups(self.case, b).items()} for b in self.batches]
+        return [{name: ids[ids != padding] for name, ids in self.case.model.looked_up(b).items()} for b in self.batches]
 
     @property
     def bags(self) -> list[np.ndarray]:
@@ -71,7 +73,6 @@ class Seen:
         return [
             batch.ids.reshape(-1)[list(places)]
             for batch in self.batches
-            if isinstance(batch, BagBatch | ContextBatch)
             for places in definition.bags_of(self.case.model, batch)
         ]
 
@@ -83,11 +84,6 @@ class Seen:
             if any(first - ids for ids in later) if seldom else everything - first.union(*later):
                 return True
         return False
-
-
-def lookups(case: Case, batch: Batch) -> dict[str, np.ndarray]:
-    """The ids that the batch looks up, each as often as it does, by table."""
-    return {table: occurrences(case, batch, table) for table in case.model.tables}
 
 
 def tied_maxima(seen: Seen) -> bool:
@@ -130,21 +126,23 @@ def saturated_softmax(seen: Seen) -> bool:
 def saturated_sigmoid(seen: Seen) -> bool:
     """A score of a target, a negative or a node is so large that its sigmoid is 1 in the dtype."""
     batch, found = seen.batches[0], scores(seen)
-    if not isinstance(batch, PairBatch):
-        return False
-    ids = batch.nodes
-    if batch.negatives is not None:
-        ids = np.column_stack([batch.targets, batch.negatives])
-    return ids is not None and bool(np.abs(np.take_along_axis(found, ids, axis=1)).max() > -np.log(seen.case.eps))
+    match batch:
+        case PairPathsBatch():
+            ids = batch.nodes
+        case PairNegativesBatch():
+            ids = np.column_stack([batch.targets, batch.negatives])
+        case _:
+            return False
+    return bool(np.abs(np.take_along_axis(found, ids, axis=1)).max() > -np.log(seen.case.eps))
 
 
 def hits(seen: Seen) -> bool:
     """A negative is the target itself."""
     for b in seen.batches:
-        if isinstance(b, PairBatch | ContextBatch) and b.negatives is not None:
+        if isinstance(b, PairNegativesBatch | ContextNegativesBatch):
             if np.equal(b.negatives, b.targets[:, None]).any():
                 return True
-        elif isinstance(b, BlockBatch) and b.negatives is not None:
+        elif isinstance(b, BlockBatch):
             same = np.equal(b.negatives[:, None], b.contexts[:, :, None]).any(axis=2)
             if (same & b.inside.any(axis=1)).any():
                 return True
@@ -153,7 +151,7 @@ def hits(seen: Seen) -> bool:
 
 def labels_of(batch: Batch) -> list[float]:
     """The labels, where there are any."""
-    return batch.labels.ravel().tolist() if isinstance(batch, BagBatch) and batch.labels is not None else []
+    return batch.labels.ravel().tolist() if isinstance(batch, LabelledBatch | RaggedLabelledBatch) else []
 
 
 def repeated_negatives(seen: Seen) -> bool:
@@ -185,7 +183,7 @@ FLAGS: dict[str, tuple[Callable[[Seen], Any], str]] = {
     ),
     "PaddingRow": (
         lambda s: any(
-            s.option("padding_idx") in ids.tolist() for b in s.batches for ids in lookups(s.case, b).values()
+            s.option("padding_idx") in ids.tolist() for b in s.batches for ids in s.case.model.looked_up(b).values()
         ),
         "The row padding_idx has no gradient; in a bag it is not there at all, and the mean does not divide by it "
         "[padding-row-kept, padding-in-the-divisor, padding-pooled, padding-counted].",
@@ -207,7 +205,10 @@ FLAGS: dict[str, tuple[Callable[[Seen], Any], str]] = {
     # --- bags
     "RaggedBags": (
         lambda s: (
-            any(isinstance(b, BagBatch) and b.offsets is not None for b in s.batches)
+            (
+                isinstance(s.case.model, EmbeddingBag | Classifier)
+                and any(getattr(b, "offsets", None) is not None for b in s.batches)
+            )
             or (isinstance(s.case.model, CBOW) and len({len(bag) for bag in s.bags}) > 1)
         ),
         "Bags of different lengths one after the other, with the offsets at which they begin: each is divided by its "

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import Field, dataclass, fields
 from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
 
 from reference import cases
-from reference.cases import Batch, Case, Recorded, validation
+from reference.cases import Case, Recorded
 from reference.errors import BadInput
 from reference.judge.form import Mismatch, as_grads, as_loss, as_params, as_state
 from reference.vectors.schema import RESULTS, SCHEMA
@@ -20,9 +21,18 @@ from reference.vectors.strict_json import read, shown
 HERE = Path(__file__).parent / "data"
 """The vectors that come with twingrad."""
 
-KINDS = {kind.__name__: kind for union in (cases.Model, cases.Optimizer, Batch) for kind in get_args(union)}
-
-KINDS |= {kind.__name__: kind for kind in (cases.CrossEntropy, cases.MSELoss, *get_args(cases.Objective))}
+KINDS: dict[str, Any] = {
+    kind.__name__: kind
+    for kind in (
+        *cases.MODELS,
+        *get_args(cases.Optimizer),
+        *get_args(cases.Objective),
+        cases.CrossEntropy,
+        cases.MSELoss,
+        *cases.BATCHES,
+    )
+}
+"""By its name in a file, what is made of it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,8 +74,8 @@ def _case(whole: dict[str, Any]) -> Case:
     batches = []
     for k, batch in enumerate(whole["batches"]):
         kind = KINDS[batch["kind"]]
-        parts = {name: value for name, value in batch.items() if name != "kind"}
-        batches.append(kind(**{n: _part(said, n, value, f"$.batches[{k}].{n}") for n, value in parts.items()}))
+        parts = ((part, batch[part.name], f"$.batches[{k}].{part.name}") for part in fields(kind))
+        batches.append(kind(*(_part(said, part, kind.indices, value, where) for part, value, where in parts)))
     for name in ("batches", "steps"):
         if len(whole[name]) != said["steps"]:
             raise BadInput(f"$.{name}: has {len(whole[name])} items; the case has {said['steps']} steps")
@@ -84,10 +94,10 @@ def _case(whole: dict[str, Any]) -> Case:
         raise BadInput(f"$.case.id: is {said['id']!r}; a case of this name, model and optimizer has {case.id!r}")
     if case.refusal:
         raise BadInput(f"$.case: {case.refusal}")
-    validation.check_weights(case, weights)
+    case.check_weights(weights)
     for k, batch in enumerate(batches):
         try:
-            validation.check_batch(case, batch)
+            case.check_batch(batch)
         except BadInput as bad:
             raise BadInput(f"$.batches[{k}]: {bad}") from None
     return case
@@ -100,16 +110,18 @@ def _built(said: Any) -> Any:
     return tuple(said) if isinstance(said, list) else said
 
 
-def _part(said: dict[str, Any], name: str, value: Any, where: str) -> np.ndarray:
-    """A field of a batch, in the dtype that it has."""
-    if name in ("ids", "offsets") or (name == "centers" and said["model"]["kind"] == "SkipGram"):
-        return array(value, said["ids_dtype"], where)
-    labels = said["model"].get("loss", {})
-    if name == "labels" and labels["kind"] == "CrossEntropy" and not labels["probabilities"]:
-        return array(value, "int64", where)
-    if name in ("contexts", "centers", "negatives", "nodes", "signs"):
-        return array(value, "int64", where)
-    return array(value, "bool" if name in ("keep", "inside") else said["dtype"], where)
+def _part(said: dict[str, Any], part: Field[Any], indices: Sequence[str], value: Any, where: str) -> np.ndarray:
+    """A field of a batch, in the dtype that it has; where it may be classes or numbers, the file's own digits tell."""
+    kinds = re.findall(r"\b(Int|Float|Bool)\[", str(part.type))
+    if kinds == ["Bool"]:
+        return array(value, "bool", where)
+    if kinds == ["Float"] or (len(kinds) > 1 and not _all_integers(value)):
+        return array(value, said["dtype"], where)
+    return array(value, said["ids_dtype"] if part.name in indices else "int64", where)
+
+
+def _all_integers(value: Any) -> bool:
+    return all(map(_all_integers, value)) if isinstance(value, list) else isinstance(value, int)
 
 
 def array(value: Any, dtype: str, where: str) -> np.ndarray:

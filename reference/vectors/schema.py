@@ -5,9 +5,10 @@ It stands as a file in `reference/vectors/schema.json`, for whoever reads vector
 
 from __future__ import annotations
 
+import re
 import types
-from collections.abc import Mapping
-from dataclasses import MISSING, fields
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from reference import cases
@@ -17,6 +18,7 @@ from reference.vectors.strict_json import Schema
 VERSION = 1
 """Of the format. A reader that knows another one must refuse the file."""
 
+ARRAY_TYPES = {"Int": "integer", "Float": "number", "Bool": "boolean"}
 JSON_TYPES = {int: "integer", float: "number", bool: "boolean", str: "string", types.NoneType: "null"}
 PARAMETER = r"^(embedding|center|context|nodes|linear|fc[1-9][0-9]*)\.(weight|bias)$"
 STATE_KINDS = "momentum_buffer|sum|square_avg|grad_avg|exp_avg|exp_avg_sq|max_exp_avg_sq"
@@ -64,37 +66,35 @@ def of_dataclass(kind: Any) -> Schema:
     return an_object({"kind": {"type": "string", "const": kind.__name__}, **own})
 
 
-def one_of(union: Any) -> Schema:
-    """A schema of a union of dataclasses, told apart by their kind."""
-    return {"anyOf": [of_dataclass(kind) for kind in get_args(union)]}
+def one_of(kinds: Iterable[type]) -> Schema:
+    """A schema of one of these dataclasses, told apart by their kind."""
+    return {"anyOf": [of_dataclass(kind) for kind in kinds]}
 
 
 def of_batch(kind: Any) -> Schema:
-    """A schema of a batch. What is None has no name in it."""
-    parts = {part.name: BATCH_PARTS[part.name] for part in fields(kind)}
-    parts = {"kind": {"type": "string", "const": kind.__name__}, **parts}
-    return an_object(parts, optional=tuple(part.name for part in fields(kind) if part.default is not MISSING))
+    """A schema of a batch: its kind, and each of its arrays."""
+    parts = {part.name: of_array(str(part.type)) for part in fields(kind)}
+    return an_object({"kind": {"type": "string", "const": kind.__name__}, **parts})
 
 
-IDS, INTEGERS = ref("ids"), ref("integers")
-BATCH_PARTS: dict[str, Schema] = {
-    "ids": IDS,
-    "upstream": ref("tensor"),
-    "input": ref("tensor"),
-    "labels": ref("tensor"),
-    "offsets": INTEGERS,
-    "per_sample_weights": ref("tensor"),
-    "keep": a_list(a_list({"type": "boolean"})),
-    "centers": IDS,
-    "contexts": IDS,
-    "inside": a_list(a_list(a_list({"type": "boolean"}))),
-    "negatives": a_list(INTEGERS),
-    "nodes": a_list(INTEGERS),
-    "signs": a_list(a_list({"type": "integer", "minimum": -1})),
-}
+def of_array(annotation: str) -> Schema:
+    """A schema of an array in nested lists, by what its field is annotated with: `Int[Array, "N K"]`."""
+    arrays = re.findall(r"""(\w+)\[Array, ['"]([^'"]*)['"]\]""", annotation)
+    found = [_nested(kind, axes.split()) for kind, axes in arrays]
+    return found[0] if len(found) == 1 else ref("tensor")
+
+
+def _nested(kind: str, axes: list[str]) -> Schema:
+    if "..." in axes:
+        return ref("ids" if kind == "Int" else "tensor")
+    schema: Schema = {"type": ARRAY_TYPES[kind]}
+    for _ in axes:
+        schema = a_list(schema)
+    return schema
+
 
 ROWS = an_object(
-    {"rows": INTEGERS, "values": a_list(a_list({"type": "number"}))},
+    {"rows": ref("integers"), "values": a_list(a_list({"type": "number"}))},
     description="the gradient of a table of which these rows were looked up; every other row has none",
 )
 DEFS: dict[str, Schema] = {
@@ -102,7 +102,7 @@ DEFS: dict[str, Schema] = {
         "description": "a number, or a tensor's parts along its first axis",
         "anyOf": [{"type": "number"}, a_list(ref("tensor"))],
     },
-    "ids": {"anyOf": [{"type": "integer", "minimum": 0}, a_list(IDS)]},
+    "ids": {"anyOf": [{"type": "integer"}, a_list(ref("ids"))]},
     "integers": a_list({"type": "integer", "minimum": 0}),
     "rows": ROWS,
     "gradient": {"anyOf": [{"type": "number"}, a_list(ref("tensor")), ROWS]},
@@ -119,13 +119,13 @@ DEFS: dict[str, Schema] = {
         optional=("params", "state"),
         description="what one batch gives: loss and gradients before, parameters and state after the update",
     ),
-    "batch": {"anyOf": [of_batch(kind) for kind in get_args(cases.Batch)]},
+    "batch": {"anyOf": [of_batch(kind) for kind in cases.BATCHES]},
     "case": an_object(
         {
             "id": {"type": "string"},
             "name": {"type": "string"},
-            "model": one_of(cases.Model),
-            "optimizer": one_of(cases.Optimizer),
+            "model": one_of(cases.MODELS),
+            "optimizer": one_of(get_args(cases.Optimizer)),
             "dtype": {"type": "string", "enum": ["float64", "float32"]},
             "ids_dtype": {"type": "string", "enum": ["int64", "int32"]},
             "layout": {"type": "string", "enum": ["dense", "rows"]},

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from reference import cases
-from reference.cases import Case, drawing
+from reference.cases import Case
 from reference.vectors.flags import Seen, flags_of
 
 STEPS = 3
@@ -45,9 +45,9 @@ def shortened(case: Case) -> Case:
 
 def size(case: Case) -> int:
     """How many numbers there are in its weights and its first batch."""
-    batch = next(drawing.batches(case))
+    batch = next(case.batches())
     parts = [getattr(batch, part.name) for part in fields(batch)]
-    return sum(map(math.prod, case.model.shapes.values())) + sum(np.size(part) for part in parts if part is not None)
+    return sum(map(math.prod, case.model.shapes.values())) + sum(map(np.size, parts))
 
 
 def features(case: Case) -> set[tuple[Any, ...]]:
@@ -56,7 +56,7 @@ def features(case: Case) -> set[tuple[Any, ...]]:
     options = {(model, *option) for option in _options(case.model)} | set(_options(case.optimizer))
     both = {(model, optimizer), (model, case.sparse), (model, type(case.data).__name__)}
     both |= {("layers", len(getattr(case.model, "hidden_features", ()))), ("max_norm", case.max_norm)}
-    flags = flags_of(Seen(case, drawing.weights(case), list(drawing.batches(case))))
+    flags = flags_of(Seen(case, case.weights(), list(case.batches())))
     return {(case.dtype, *found) for found in (*options, *both, *((flag,) for flag in flags))}
 
 

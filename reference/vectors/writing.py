@@ -11,7 +11,7 @@ import numpy as np
 
 from reference import definition
 from reference.arithmetic import Exact
-from reference.cases import Batch, Case, drawing
+from reference.cases import Case
 from reference.contract import RowGrad
 from reference.errors import Unsupported
 from reference.vectors.flags import FLAGS, Seen, flags_of
@@ -24,7 +24,7 @@ def written(case: Case) -> str:
     case = shortened(case)
     if not isinstance(definition.arithmetic_for(case), Exact):
         raise Unsupported("too large for exact values")
-    weights, batches = drawing.weights(case), list(drawing.batches(case))
+    weights, batches = case.weights(), list(case.batches())
     trainer, steps, norms = definition.build(case, weights), [], []
     for batch in batches:
         loss, grads = trainer.loss_and_grads(batch)
@@ -76,8 +76,7 @@ def plain(value: Any, dtype: str) -> Any:
             return float(str(np.float32(value)))
     if is_dataclass(value):
         parts = {part.name: plain(getattr(value, part.name), dtype) for part in fields(value)}
-        missing = {name for name in parts if isinstance(value, Batch) and parts[name] is None}
-        return {"kind": type(value).__name__, **{name: part for name, part in parts.items() if name not in missing}}
+        return {"kind": type(value).__name__, **parts}
     return value
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reference.cases import SGD, Case, Classifier, EmbeddingBag, drawing
+from reference.cases import SGD, Case, Classifier, EmbeddingBag
 from reference.catalogue import catalogue
 from reference.judge.load import load
 from reference.judge.result import Result
@@ -52,7 +52,7 @@ def results(request: pytest.FixtureRequest) -> list[Result]:
 
 
 def ties(case: Case) -> bool:
-    return flags.tied_maxima(flags.Seen(case, drawing.weights(case), list(drawing.batches(case))))
+    return flags.tied_maxima(flags.Seen(case, case.weights(), list(case.batches())))
 
 
 def inexact(result: Result) -> bool:
