@@ -7,7 +7,7 @@ table, D its width, H hidden units, C classes, K negatives.
 from reference.cases.batches import BagBatch, Batch, BlockBatch, ContextBatch, DenseBatch, LookupBatch, PairBatch
 from reference.cases.case import Case, Model
 from reference.cases.cbow import CBOW
-from reference.cases.classifier import Classifier
+from reference.cases.classifier import ACTIVATIONS, Activation, Classifier
 from reference.cases.data import Data, Dialogue, Drawn, Recorded, Text
 from reference.cases.embedding import Embedding
 from reference.cases.embedding_bag import EmbeddingBag
@@ -19,8 +19,10 @@ from reference.cases.optimizers import SGD, Adagrad, Adam, AdamW, Optimizer, RMS
 from reference.cases.skipgram import SkipGram
 
 __all__ = [
+    "ACTIVATIONS",
     "CBOW",
     "SGD",
+    "Activation",
     "Adagrad",
     "Adam",
     "AdamW",

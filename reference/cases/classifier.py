@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Literal, get_args
 
 from reference.cases.losses import CrossEntropy, MSELoss
 from reference.cases.model import Shapes
+
+Activation = Literal["relu", "tanh", "sigmoid", "gelu", "gelu_tanh"]
+ACTIVATIONS: tuple[Activation, ...] = get_args(Activation)
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,7 @@ class Classifier:
     num_classes: int
     mode: Literal["mean", "sum", "max"] = "mean"
     padding_idx: int | None = None
-    activation: Literal["relu", "tanh", "sigmoid", "gelu", "gelu_tanh"] = "relu"
+    activation: Activation = "relu"
     dropout: float = 0.0
     loss: CrossEntropy | MSELoss = CrossEntropy()
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Literal
 
+import numpy as np
 from numpy import ndarray
 
 from reference.cases.batches import BagBatch, Batch
@@ -71,6 +72,12 @@ class Recorded:
     def ragged(self) -> bool:
         """Whether bags are handed over with offsets."""
         return any(isinstance(batch, BagBatch) and batch.offsets is not None for batch in self.batches)
+
+    @property
+    def ids_dtype(self) -> str:
+        """The dtype of the ids: int32 where anything is."""
+        parts = [getattr(batch, part.name) for batch in self.batches for part in fields(batch)]
+        return "int32" if any(part is not None and part.dtype == np.int32 for part in parts) else "int64"
 
 
 Data = Dialogue | Drawn | Text | Recorded

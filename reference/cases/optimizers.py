@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from reference.cases.labels import labels
 from reference.errors import BadInput
 
 
@@ -20,8 +21,7 @@ class _Optimizer:
     @property
     def label(self) -> str:
         """Its name, and the options that are not PyTorch's defaults: `sgd-momentum`, `adam-amsgrad`."""
-        changed = [part.name for part in fields(self) if getattr(self, part.name) != part.default and part.name != "lr"]
-        return "-".join((type(self).__name__.lower(), *(_SHORT.get(name, name) for name in changed)))
+        return "-".join((type(self).__name__.lower(), *labels(self)))
 
     def _at_least_0(self, *names: str) -> None:
         self._check(names, lambda value: value >= 0, "a number from 0 up")
@@ -37,9 +37,6 @@ class _Optimizer:
             value = getattr(self, name)
             if not allows(value) or not np.isfinite(value).all():
                 raise BadInput(f"{type(self).__name__}: {name} is {value}; {allowed} is needed")
-
-
-_SHORT = {"weight_decay": "decay", "lr_decay": "lrdecay", "initial_accumulator_value": "accumulator"}
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from reference import cases
 from reference.vectors.flags import FLAGS
 from reference.vectors.strict_json import Schema
 
-VERSION = 1
+VERSION = 2
 """Of the format. A reader that knows another one must refuse the file."""
 
 JSON_TYPES = {int: "integer", float: "number", bool: "boolean", str: "string", types.NoneType: "null"}
