@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: verify test test-long test-pages check bench bench-quick bench-peers read mutants third-parties vectors clean
+.PHONY: verify test test-long test-pages check bench bench-quick bench-peers read mutants third-parties vectors rows digests clean
 
 verify: .venv/run
 	mkdir -p build
@@ -55,6 +55,10 @@ vectors: .venv/run
 	rm -rf build/vectors
 	$(BIN)/twingrad vectors write build/vectors
 	diff -r build/vectors reference/vectors/data
+
+# the rows of options, and the digests of ids, that new options and cases need; what is there is not changed
+rows digests: .venv/run
+	$(BIN)/python -m reference.catalogue.$(if $(filter rows,$@),grow,digests)
 
 clean:
 	rm -rf .venv build

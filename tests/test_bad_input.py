@@ -42,9 +42,10 @@ ids, labels, up = np.arange(8).reshape(4, 2), np.array([0, 1, 0, 1]), np.ones((4
 words, rows, up3, keep = np.arange(7), np.ones((4, 5)), np.ones((4, 3)), np.ones((4, 10), bool)
 
 
-NEGATIVES, REDRAWN = CASES["skipgram-hits-keep-sgd-rows-f64"], CASES["skipgram-hits-redraw-sgd-rows-f64"]  # 3 words, 7
+NEGATIVES = CASES["skipgram-hits-negatives-sgd-rows-f64"]  # 3 words, 7
+REDRAWN = CASES["skipgram-hits-negatives-redraw-sgd-rows-f64"]
 TREE, CONTEXTS = CASES["skipgram-three-words-tree-sgd-rows-f64"], CASES["cbow-lengths-sgd-rows-f64"]  # 3 words, 4 words
-BLOCKS = CASES["skipgram-shared-one-sgd-rows-f64"]  # 2 words, one negative
+BLOCKS = CASES["skipgram-one-shared-s1-sgd-rows-f64"]  # 2 words, one negative
 nine, drawn = np.arange(9) % 3, np.arange(63).reshape(9, 7) % 3
 paths, turns = np.ones((9, 2), int), np.ones((9, 2), int)
 
@@ -381,7 +382,6 @@ REFUSED = {
     "json a folder": ("--json folder", "--json folder: is a folder"),
     "unknown option": ("--bogus", "--bogus"),
     "option without its value": ("--json", "--json"),
-    "second pattern": ("linear", "linear"),
 }
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from reference.cases import Case, HierarchicalSoftmax
 from reference.catalogue import catalogue, select
 from reference.commands import cli
 from reference.commands.cli import main
@@ -129,9 +130,28 @@ def test_process_with_bad_input() -> None:
     assert re.fullmatch(r"twingrad: no case matches 'no-such-case'; .*\n", done.stderr)
 
 
+def ids(verify: Command, *arguments: str) -> list[str]:
+    """The ids that are listed."""
+    code, out, err = verify("--list", *arguments)
+    assert (code, err) == (0, "")
+    return [line.split()[0] for line in out.splitlines()]
+
+
 def test_list(verify: Command) -> None:
-    assert verify("--list") == (0, "\n".join(IDS) + "\n", "")
+    assert ids(verify) == IDS
     assert len(set(IDS)) == len(IDS) > 100
+
+
+def test_list_says_what_a_case_has(verify: Command) -> None:
+    """The id, two spaces or more, and the rest as Python writes it, without defaults."""
+    clipped = "embedding-small-gradients-rmsprop-eps-clip-dense-f64"
+    long = "skipgram-dialogue-tree-summed-sgd-dense-f64"
+    _, out, _ = verify("--list", clipped, long)
+    assert out.splitlines() == [
+        f"{clipped}  Embedding(7, 3)  RMSprop(lr=0.1, eps=0.001)  Drawn((6,))  steps=5  max_norm=0.005",
+        f"{long:<{len(clipped)}}  SkipGram(7, 3, objective=HierarchicalSoftmax(), reduction='sum')  "
+        "SGD(lr=0.1)  Dialogue()  steps=15",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -149,13 +169,42 @@ def test_list(verify: Command) -> None:
 def test_pattern_is_a_part_or_a_glob(verify: Command, pattern: str, expected: str) -> None:
     chosen = [name for name in IDS if re.fullmatch(expected, name)]
     assert 0 < len(chosen) < len(IDS)
-    assert verify("--list", pattern) == (0, "\n".join(chosen) + "\n", "")
+    assert ids(verify, pattern) == chosen
+
+
+def test_patterns_add_up_and_not_takes_away(verify: Command) -> None:
+    every = [name for name in IDS if ("gelu" in name or re.fullmatch("linear-.*-f32", name)) and "sgd" not in name]
+    assert ids(verify, "gelu", "linear-*-f32", "--not", "sgd") == every
+    left = [name for name in every if not name.endswith("64") and "gelu_tanh" not in name]
+    assert 0 < len(left) < len(every)
+    assert ids(verify, "gelu", "linear-*-f32", "--not", "sgd", "--not", "*64", "--not", "gelu_tanh") == left
+    assert ids(verify, "--not", "[!c]*") == [name for name in IDS if name.startswith("c")]
+
+
+@pytest.mark.parametrize("pattern", ["gelu", "classifier*dropout*", "nesterov", "amsgrad", "tree", "lastoffset"])
+def test_an_option_is_a_pattern(verify: Command, pattern: str) -> None:
+    """What has it, all of it, and nothing else: read off the cases, not off their ids."""
+    has: dict[str, Callable[[Case], bool]] = {
+        "gelu": lambda case: getattr(case.model, "activation", "").startswith("gelu"),
+        "classifier*dropout*": lambda case: bool(getattr(case.model, "dropout", 0)),
+        "nesterov": lambda case: getattr(case.optimizer, "nesterov", False),
+        "amsgrad": lambda case: getattr(case.optimizer, "amsgrad", False),
+        "tree": lambda case: isinstance(getattr(case.model, "objective", None), HierarchicalSoftmax),
+        "lastoffset": lambda case: getattr(case.model, "include_last_offset", False),
+    }
+    assert ids(verify, pattern) == [case.id for case in catalogue() if has[pattern](case)] != []
 
 
 @pytest.mark.parametrize("pattern", ["one-*", "ONE", "*one", "linear?", "[x]*"])
 def test_pattern_that_matches_nothing(pattern: str) -> None:
-    with pytest.raises(BadInput, match=rf"no case matches '{re.escape(pattern)}'"):
-        select(catalogue(), pattern)
+    for patterns, without in (([pattern], []), (["linear", pattern], []), (["linear"], ["f32", pattern])):
+        with pytest.raises(BadInput, match=rf"no case matches '{re.escape(pattern)}'"):
+            select(catalogue(), patterns, without)
+
+
+def test_nothing_is_left() -> None:
+    with pytest.raises(BadInput, match="no case is left; --not takes away all 8 that are chosen"):
+        select(catalogue(), ["linear*-adam-*"], ["linear-*64", "f32"])
 
 
 def test_table_names_every_case_and_cuts_nothing(verify: Command) -> None:
@@ -171,7 +220,7 @@ def test_table_names_every_case_and_cuts_nothing(verify: Command) -> None:
 
 @pytest.mark.long
 def test_many_cases_are_judged_in_two_processes_with_the_same_results(monkeypatch: pytest.MonkeyPatch) -> None:
-    cases = select(catalogue(), "linear-one-sgd")
+    cases = select(catalogue(), ["linear-one-sgd"])
     here = list(cli.judge_twins(cases))
     monkeypatch.setattr(cli, "MANY", len(cases))
     apart = list(cli.judge_twins(cases))

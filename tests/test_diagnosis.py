@@ -92,7 +92,7 @@ def test_a_mistake_in_a_module_of_ones_own_is_named(
     assert found.sentence.startswith(f"{', '.join(found.tensors)}: equals {MISTAKES[name].sentence}")
 
 
-OVERFLOWS = "classifier-overflow-plain-sgd-dense-f64", "classifier-overflow-plain-sgd-dense-f32"
+OVERFLOWS = "classifier-overflow-sgd-dense-f64", "classifier-overflow-sgd-dense-f32"
 STABLE = "logits - logits.max(axis=1, keepdims=True)"
 
 
@@ -192,7 +192,7 @@ def test_two_mistakes_at_once_are_each_named_in_their_own_tensor() -> None:
 
 def test_two_mistakes_in_different_cases_are_each_named_where_they_are_made() -> None:
     both = together(MISTAKES["update-added"], MISTAKES["bias-correction-forgotten"])
-    cases = "embedding-small-sgd-dense-f64", "embedding-options-adam-clip-dense-f64", "linear-small-adam-dense-f64"
+    cases = "embedding-small-sgd-dense-f64", "embedding-adam-clip-dense-f64", "linear-small-adam-dense-f64"
     results = diagnosed(both, [case for case in cases if case in CASES])
     assert [sorted(names([result])) for result in results][:1] == [["update-added"]]
     assert "bias-correction-forgotten" in names(results[-1:])
@@ -410,7 +410,7 @@ def test_what_was_not_compared_is_no_known_mistake_by_itself() -> None:
 
 def test_of_two_mistakes_one_that_shows_only_in_an_update_is_named_too() -> None:
     both = together(MISTAKES["bias-averaged"], VARIANTS["decay-last"])
-    (result,) = diagnosed(both, ["classifier-options-adamw-betas-dense-f64"])
+    (result,) = diagnosed(both, ["classifier-adamw-betas-dense-f64"])
     found = {diagnosis.name: diagnosis.tensors for diagnosis in result.diagnosis}
     assert found.keys() == {"bias-averaged", "decay-last"}
     assert found["bias-averaged"] == ("fc1.bias", "fc2.bias")

@@ -27,7 +27,17 @@ from numpy_impl.embedding import embedding
 from numpy_impl.embedding_bag import embedding_bag, weighted_bag
 from numpy_impl.linear import linear
 from numpy_impl.objectives import decisions
-from reference.cases import CBOW, SGD, Case, Classifier, Dialogue, Drawn, NegativeSampling, SkipGram
+from reference.cases import (
+    ACTIVATIONS,
+    CBOW,
+    SGD,
+    Case,
+    Classifier,
+    Dialogue,
+    Drawn,
+    NegativeSampling,
+    SkipGram,
+)
 from reference.contract import Implementation, RowGrad
 from reference.data.stream import Stream
 from reference.mistakes import MISTAKES
@@ -127,7 +137,7 @@ SHARES = np.array([[0.2, 0.3, 0.5], [1, 0, 0], [0.1, 0.8, 0.1], [0.4, 0.3, 0.3]]
 
 DENSE: dict[str, tuple[Layer, tuple[ndarray, ...]]] = {
     "linear": (linear, (INPUT, draw((2, 3)), draw((2,)))),
-    **{name: (getattr(functional, name), (INPUT,)) for name in ("relu", "tanh", "sigmoid", "gelu", "gelu_tanh")},
+    **{name: (getattr(functional, name), (INPUT,)) for name in ACTIVATIONS},
     "log_sigmoid": (functional.log_sigmoid, (4 * INPUT,)),
     "dropout": (lambda x: functional.dropout(x, KEEP, 0.4), (INPUT,)),
     "mse_loss": (loss(functional.mse_loss, draw((4, 3))), (INPUT,)),

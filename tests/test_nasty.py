@@ -54,22 +54,22 @@ WHERE = {
     "3 scale_grad_by_freq of EmbeddingBag [pytorch#190063, #189720]": (
         "test test_3_",
         "mistake frequency-of-another-id",
-        "case embedding-by-frequency",
+        "case embedding-byfreq",
     ),
     "4 padding_idx [pytorch#26302, #28716, #3506, #99181, #82486]": (
         "test test_4_",
         "mistake padding-row-kept",
         "case embedding-padding",
-        "case embedding-padding-900",
+        "case embedding-900-ids-padding",
     ),
     "5 empty bags, bags of padding alone [pytorch#11739, #21400, #4169]": ("test test_5_", "mistake empty-bag-nan"),
     "6 offsets [pytorch#76885, #106374, #167974, #52851]": (
-        "case embeddingbag-pair",
+        "case embeddingbag-lastoffset",
         "mistake last-bag-dropped",
         "test test_batch",
     ),
     "7 a masked mean's divisor [keras#10895, keras-bert#34]": (
-        "case embeddingbag-pair",
+        "case embeddingbag-padding",
         "mistake padding-in-the-divisor",
     ),
     "8 a mean undivided backward [fastText#910, gensim#697 and #1873, arXiv 2012.15332]": (
@@ -81,12 +81,12 @@ WHERE = {
         "case embedding-int32",
         "test test_integers_that_the_validator_lets_pass",
     ),
-    "11 max_norm [pytorch#26596, #28959]": ("case embedding-max-norm", "mistake max-norm-on-a-copy"),
+    "11 max_norm [pytorch#26596, #28959]": ("case embedding-maxnorm", "mistake max-norm-on-a-copy"),
     "12 equal maxima [tensorflow#51682]": ("test test_12_", "variant max-ties-shared", "case embeddingbag-ties"),
     "13 slopes at 0 [jax#37821]": ("test test_13_", "variant relu-slope-half-at-0", "case classifier-zeros"),
     "14 class weights under the mean [pytorch#107680]": ("test test_14_", "variant class-weights-over-n"),
     "15 smoothing with ignored labels or weights [pytorch#73205, #69339, #104776]": (
-        "case classifier-pair",
+        "case classifier-gelu-weight-ignore-smoothing",
         "mistake ignored-targets-smoothed",
     ),
     "16 every label ignored [pytorch#70348]": ("test test_16_",),
@@ -266,7 +266,7 @@ def test_11_a_row_whose_norm_is_just_the_largest_allowed_is_left_alone(name: str
     assert after[2].tolist() == [9, 12]  # is not looked up
 
 
-ACTIVATIONS = {  # name: (slope at exactly 0, by hand)
+SLOPES = {  # name: (slope at exactly 0, by hand)
     "relu": 0.0,  # clamp(min=0) has 1, maximum 0.5: jax#37821
     "tanh": 1.0,
     "sigmoid": 0.25,
@@ -275,7 +275,7 @@ ACTIVATIONS = {  # name: (slope at exactly 0, by hand)
 }
 
 
-@pytest.mark.parametrize(("activation", "slope"), ACTIVATIONS.items())
+@pytest.mark.parametrize(("activation", "slope"), SLOPES.items())
 def test_13_slopes_at_zero_and_far_from_it(activation: str, slope: float) -> None:
     x = np.array([0.0, -0.0, -1e-3, 1e-3, -1, 1, -40, 40, -800, 800])
     tensor = torch.tensor(x, requires_grad=True)

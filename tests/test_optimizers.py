@@ -33,6 +33,7 @@ from reference.cases import (
     SparseAdam,
 )
 from reference.catalogue import OPTIONS, catalogue
+from reference.catalogue.optimizers import combined
 from reference.contract import Trainer
 from reference.errors import BadInput, Unsupported
 from reference.judge.form import Mismatch, as_state
@@ -422,7 +423,7 @@ def test_ids_tell_cases_apart() -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_two_options_occur_together(kind: type) -> None:
     """Unless BadInput or PyTorch forbids it: then some pair of three does, and it is listed here."""
-    found = [case for case in CASES if case.name == "options" and type(case.optimizer) is kind]
+    found = combined(kind)
     pairs = set()
     for case in found:
         run = {"sparse": case.sparse, "dtype": case.dtype, "clip": case.max_norm is not None, "model": case.family}
@@ -449,14 +450,14 @@ def test_every_two_options_occur_together(kind: type) -> None:
 
 def test_rows_of_the_small_cases_are_touched_at_first_again_twice_and_never() -> None:
     """Or lazy and dense moments, and the rows that momentum goes on moving, could not be told apart."""
-    for case in CASES:
-        if case.name in ("options", "seldom"):
-            batches = [np.array(getattr(b, "centers", getattr(b, "ids", None))).ravel() for b in case.batches()]
-            first, later = set(batches[0]), set(np.concatenate(batches[1:]))
-            assert first - later, case.id
-            assert first & later, case.id
-            assert any(len(set(ids)) < len(ids) for ids in batches), case.id
-            assert len(first | later) < case.model.num_embeddings
+    seldom = [case for case in CASES if case.name == "seldom"]
+    for case in (*seldom, *(case for kind in KINDS for case in combined(kind))):
+        batches = [np.array(getattr(b, "centers", getattr(b, "ids", None))).ravel() for b in case.batches()]
+        first, later = set(batches[0]), set(np.concatenate(batches[1:]))
+        assert first - later, case.id
+        assert first & later, case.id
+        assert any(len(set(ids)) < len(ids) for ids in batches), case.id
+        assert len(first | later) < case.model.num_embeddings
 
 
 def test_small_gradients_are_near_a_thousandth() -> None:

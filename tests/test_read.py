@@ -22,7 +22,7 @@ from evidence import ENVIRONMENT, EVIDENCE, HOSTILE
 from torch import Tensor
 
 from numpy_impl import functional as by_hand
-from reference.cases import SGD, Case, Drawn, EmbeddingBag
+from reference.cases import ACTIVATIONS, SGD, Case, Drawn, EmbeddingBag
 from reference.catalogue import OPTIONS, catalogue
 from reference.commands.cli import main
 from reference.data.dialogue import DIALOGUE_IDS, DIALOGUE_LABELS
@@ -167,7 +167,7 @@ def drawn_bag(**options: Any) -> Case:
 
 X, LABELS = torch.linspace(-2, 2, 12).reshape(4, 3), torch.tensor([0, 2, 1, 2])
 SINGLE: dict[str, Callable[[Tensor], Tensor]] = {
-    **{name: getattr(functional, name) for name in ("relu", "tanh", "sigmoid", "gelu", "gelu_tanh", "log_sigmoid")},
+    **{name: getattr(functional, name) for name in (*ACTIVATIONS, "log_sigmoid")},
     "dropout": lambda x: functional.dropout(x, X > 0, 0.5),
     "cross_entropy": lambda x: functional.cross_entropy(x, LABELS),
     "cross_entropy-options": lambda x: functional.cross_entropy(x, LABELS, torch.tensor([1.0, 2, 3]), ignore_index=1),

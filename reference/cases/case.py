@@ -15,6 +15,7 @@ import numpy as np
 from reference.cases import validation
 from reference.cases.batches import Batch
 from reference.cases.data import Data, Dialogue, Drawn, Recorded, Text
+from reference.cases.labels import labels
 from reference.cases.model import Model
 from reference.cases.optimizers import Optimizer
 from reference.contract import Params
@@ -26,13 +27,13 @@ from reference.errors import BadInput
 class Case:
     """Everything that an implementation is held to: a model, an optimizer, data, and how to compute.
 
-    name: what is special about it. sparse: the gradients of `model.tables` are asked for as rows. dtype: of the
-    parameters, and so of all that is computed from them. steps: how many batches are trained on. gain: the initial
-    weights are so many times larger than usual, so that a softmax saturates. grid: the initial weights are rounded to
-    multiples of it, so that there are exact zeros and ties. max_norm: before each update the gradients of the
-    parameters are scaled down to this norm of all of them together, as `torch.nn.utils.clip_grad_norm_` does.
-    lr_decay_to: the learning rate falls linearly, from the optimizer's in the first step to this one after the last, as
-    in word2vec; `step()` sees to it.
+    name: what is special about its data and sizes, empty where nothing is; options stand in the id by themselves.
+    sparse: the gradients of `model.tables` are asked for as rows. dtype: of the parameters, and so of all that is
+    computed from them. steps: how many batches are trained on. gain: the initial weights are so many times larger than
+    usual, so that a softmax saturates. grid: the initial weights are rounded to multiples of it, so that there are
+    exact zeros and ties. max_norm: before each update the gradients of the parameters are scaled down to this norm of
+    all of them together, as `torch.nn.utils.clip_grad_norm_` does. lr_decay_to: the learning rate falls linearly, from
+    the optimizer's in the first step to this one after the last, as in word2vec; `step()` sees to it.
     """
 
     name: str
@@ -50,24 +51,31 @@ class Case:
 
     def __post_init__(self) -> None:
         if self.max_norm is not None and not 0 < self.max_norm < np.inf:
-            raise BadInput(f"case {self.name}: max_norm is {self.max_norm}; a number above 0, or None, is needed")
+            raise BadInput(f"case {self.id}: max_norm is {self.max_norm}; a number above 0, or None, is needed")
         if self.lr_decay_to is not None and not 0 <= self.lr_decay_to <= self.optimizer.lr:
             raise BadInput(
-                f"case {self.name}: lr_decay_to is {self.lr_decay_to}; a number from 0 to the lr, "
+                f"case {self.id}: lr_decay_to is {self.lr_decay_to}; a number from 0 to the lr, "
                 f"{self.optimizer.lr}, or None, is needed"
             )
 
     @cached_property
     def id(self) -> str:
-        """Readable and unique in the catalogue: `classifier-dialogue-sgd-rows-f64`."""
-        layout = ("rows" if self.sparse else "dense") if self.model.tables else "dense"
-        update = (self.optimizer.label, *(() if self.max_norm is None else ("clip",)))
-        return "-".join((self.family, self.name, *update, layout, self.dtype.replace("loat", "")))
+        """What it is, but for sizes and rates: `classifier-primes-max-gelu-adam-amsgrad-clip-dense-f64`.
+
+        The model, the name, every option that is not its default, the layout of the gradients, and the dtype.
+        """
+        parts = [self.family, *([self.name] if self.name else []), *labels(self.model)]
+        parts += ["ragged"] if getattr(self.data, "ragged", False) else []
+        parts += ["int32"] if getattr(self.data, "ids_dtype", "int64") == "int32" else []
+        parts += [self.optimizer.label, *([] if self.max_norm is None else ["clip"])]
+        parts += [] if self.lr_decay_to is None else ["lrdecayto"]
+        parts += ["rows" if self.row_tables else "dense", self.dtype.replace("loat", "")]
+        return "-".join(parts)
 
     @property
     def family(self) -> str:
         """The model's name in lower case, by which the table of `verify` is laid out."""
-        return self.model.name
+        return self.model.family
 
     @property
     def row_tables(self) -> tuple[str, ...]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Literal
 
 import numpy as np
 from numpy import ndarray
 
-from reference.cases.batches import Batch
+from reference.cases.batches import Batch, RaggedBagBatch, RaggedLabelledBatch, RaggedWeightedBagBatch
 from reference.data import text
 from reference.data.dialogue import DIALOGUE_CORPUS
 from reference.data.text import Corpus
@@ -94,6 +94,19 @@ class Recorded:
 
     weights: dict[str, ndarray]
     batches: tuple[Batch, ...]
+
+    @property
+    def ragged(self) -> bool:
+        """Whether bags are handed over with offsets."""
+        return any(
+            type(batch) in (RaggedBagBatch, RaggedWeightedBagBatch, RaggedLabelledBatch) for batch in self.batches
+        )
+
+    @property
+    def ids_dtype(self) -> str:
+        """The dtype of the ids: int32 where anything is."""
+        parts = [getattr(batch, part.name) for batch in self.batches for part in fields(batch)]
+        return "int32" if any(part.dtype == np.int32 for part in parts) else "int64"
 
 
 Data = Dialogue | Drawn | Text | Recorded

@@ -65,18 +65,18 @@ class Model:
 
     def draw(self, data: Drawn, stream: Stream, dtype: str, step: int) -> Batch:
         """A batch of step 1, 2, ... from the stream, as the data says; floats are of the dtype."""
-        raise BadInput(f"{self.name}: has no drawn batches")
+        raise BadInput(f"{self.family}: has no drawn batches")
 
     def dialogue(self, data: Dialogue) -> Iterator[Batch]:
         """The batches of the small run that the dialogue has, without end."""
-        raise BadInput(f"{self.name}: the dialogue has none; use Drawn")
+        raise BadInput(f"{self.family}: the dialogue has none; use Drawn")
 
     def examples(self, corpus: Corpus, data: Text, stream: Stream) -> tuple[np.ndarray, ...]:
         """The examples of one pass over a text: what is given and what is to be told, one line an example.
 
         The second array says how many examples there are.
         """
-        raise BadInput(f"{self.name}: does not learn from a text; use Drawn")
+        raise BadInput(f"{self.family}: does not learn from a text; use Drawn")
 
     def collate(self, *parts: np.ndarray) -> Batch:
         """A batch of some examples, the same lines of each array."""
@@ -91,7 +91,7 @@ class Model:
         raise NotImplementedError
 
     @property
-    def name(self) -> str:
+    def family(self) -> str:
         """The model's name in lower case."""
         return type(self).__name__.lower()
 

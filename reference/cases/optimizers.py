@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from reference.cases.labels import labels
 from reference.errors import BadInput
 
 
@@ -30,8 +31,7 @@ class _Optimizer:
     @property
     def label(self) -> str:
         """Its name, and the options that are not PyTorch's defaults: `sgd-momentum`, `adam-amsgrad`."""
-        changed = [part.name for part in fields(self) if getattr(self, part.name) != part.default and part.name != "lr"]
-        return "-".join((type(self).__name__.lower(), *(_SHORT.get(name, name) for name in changed)))
+        return "-".join((type(self).__name__.lower(), *labels(self)))
 
     def _at_least_0(self, *names: str) -> None:
         self._check(names, lambda value: value >= 0, "a number from 0 up")
@@ -53,9 +53,6 @@ def _no_decay(optimizer: _Optimizer) -> str:
     return (
         f"{type(optimizer).__name__} takes no weight_decay with row gradients; use weight_decay=0, or dense gradients"
     )
-
-
-_SHORT = {"weight_decay": "decay", "lr_decay": "lrdecay", "initial_accumulator_value": "accumulator"}
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,8 @@ from rich.text import Text
 
 from reference import definition
 from reference.cases import Case
-from reference.catalogue import catalogue, select
+from reference.catalogue import catalogue
+from reference.commands.choice import add_choice, chosen
 from reference.commands.exit_codes import AGREE, DISAGREE
 from reference.commands.files import check_writable, write_whole
 from reference.commands.progress import tracked
@@ -57,7 +58,7 @@ class Plant:
 def add_options(parser: argparse.ArgumentParser) -> None:
     """The options of `sensitivity`."""
     add = parser.add_argument
-    add("pattern", nargs="?", metavar="PATTERN", help="cases whose id contains it, or matches it with * and ?")
+    add_choice(parser, "all")
     add("--seed", type=int, metavar="N", help="which entries are drawn (default: others in each run)")
     add("--json", metavar="FILE", type=Path, help="write every error that was planted there")
     parser.set_defaults(run=show)
@@ -65,7 +66,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def show(options: argparse.Namespace) -> int:
     """Plant errors in random entries of right gradients, and show from which size on they are noticed."""
-    cases = select(catalogue(), options.pattern)
+    cases = chosen(catalogue(), options)
     if options.json:
         check_writable(options.json)
     seed = random.randrange(2**31) if options.seed is None else options.seed

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from reference.catalogue import catalogue, select
+from reference.catalogue import catalogue
+from reference.commands.choice import add_choice, chosen
 from reference.commands.exit_codes import AGREE
 from reference.commands.files import check_writable, write_whole
 from reference.commands.progress import tracked
@@ -27,9 +28,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     write = commands.add_parser("write", help="compute vectors", description=write_vectors.__doc__)
     write.add_argument("folder", metavar="DIR", type=Path, help="where to; it is made if it is not there")
-    write.add_argument(
-        "pattern", nargs="?", metavar="PATTERN", help="of all cases those whose id matches (default: a selection)"
-    )
+    add_choice(write, "a selection of small cases")
     write.set_defaults(run=write_vectors)
     check = commands.add_parser("check", help="hold results against vectors", description=check_vectors.__doc__)
     check.add_argument(
@@ -43,14 +42,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def write_vectors(options: argparse.Namespace) -> int:
     """Compute the exact values of cases, and write each as a vector; the schema stands beside them."""
     folder, cases = options.folder, catalogue()
-    chosen = select(cases, options.pattern) if options.pattern else selection(cases)
+    asked = chosen(cases, options) if options.patterns or options.without else selection(cases)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except (OSError, ValueError) as error:
         raise BadInput(f"{folder}: cannot be made ({getattr(error, 'strerror', error)})") from None
     check_writable(folder / "schema.json", "DIR")
     number = 0
-    for case in tracked(chosen):
+    for case in tracked(asked):
         try:
             content = written(case)
         except Unsupported:
@@ -58,9 +57,10 @@ def write_vectors(options: argparse.Namespace) -> int:
         write_whole(folder / f"{case.id}.json", content)
         number += 1
     if not number:
-        raise BadInput(f"{options.pattern}: the exact values of these cases, {len(chosen)}, would take too long")
+        patterns = " ".join(options.patterns)
+        raise BadInput(f"{patterns}: the exact values of these cases, {len(asked)}, would take too long")
     write_whole(folder / "schema.json", schema_file())
-    left = f"; of {len(chosen) - number} cases the exact values would take too long" if number < len(chosen) else ""
+    left = f"; of {len(asked) - number} cases the exact values would take too long" if number < len(asked) else ""
     print(f"{number} vectors in {folder}{left}")
     return AGREE
 

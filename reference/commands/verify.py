@@ -13,7 +13,8 @@ import threadpoolctl
 from rich.console import Console
 
 from reference.cases import Case
-from reference.catalogue import catalogue, select
+from reference.catalogue import catalogue
+from reference.commands.choice import add_choice, chosen, listed
 from reference.commands.exit_codes import AGREE, DISAGREE, NOTHING
 from reference.commands.files import check_writable, write_whole
 from reference.commands.progress import tracked
@@ -30,7 +31,7 @@ from reference.mistakes import diagnosis
 def add_options(parser: argparse.ArgumentParser) -> None:
     """The options of `verify`."""
     add = parser.add_argument
-    add("pattern", nargs="?", metavar="PATTERN", help="cases whose id contains it, or matches it with * and ?")
+    add_choice(parser, "all")
     add("--candidate", metavar="MODULE|FILE.py", help="your implementation (default: both twins)")
     add(
         "--text",
@@ -39,15 +40,15 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="a UTF-8 text for the text cases (default: pydoc_data.topics)",
     )
     add("--json", metavar="FILE", type=Path, help="write the results there")
-    add("--list", action="store_true", help="print the ids of the cases and stop")
+    add("--list", action="store_true", help="print the ids of the cases with what each has, and stop")
     parser.set_defaults(run=verify_cases)
 
 
 def verify_cases(options: argparse.Namespace) -> int:
     """Train implementations on every case; hold losses, gradients, parameters and state against the exact values."""
-    cases = select(catalogue(options.text), options.pattern)
+    cases = chosen(catalogue(options.text), options)
     if options.list:
-        print("\n".join(case.id for case in cases))
+        print(listed(cases))
         return AGREE
     if options.json:
         check_writable(options.json)

@@ -15,7 +15,7 @@ from reference import cases
 from reference.vectors.flags import FLAGS
 from reference.vectors.strict_json import Schema
 
-VERSION = 1
+VERSION = 2
 """Of the format. A reader that knows another one must refuse the file."""
 
 ARRAY_TYPES = {"Int": "integer", "Float": "number", "Bool": "boolean"}

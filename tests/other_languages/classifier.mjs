@@ -189,12 +189,12 @@ function results(vector) {
     const table = grads["embedding.weight"];
     const shown = { ...grads };
     if (layout === "rows") shown["embedding.weight"] = { rows, values: rows.map((row) => table[row]) };
-    if (!updates) return { version: 1, case: id, steps: [{ loss, grads: shown }] };
+    if (!updates) return { version: 2, case: id, steps: [{ loss, grads: shown }] };
     sgd(optimizer, p, grads, buffers, k);
     const state = optimizer.momentum ? { state: { momentum_buffer: { ...buffers } } } : {};
     steps.push({ loss, grads: shown, params: { ...p }, ...state });
   }
-  return { version: 1, case: id, steps };
+  return { version: 2, case: id, steps };
 }
 
 const [vectors, folder] = process.argv.slice(2);
@@ -205,6 +205,6 @@ if (!folder) {
 mkdirSync(folder, { recursive: true });
 for (const file of readdirSync(vectors).filter((name) => name.endsWith(".json") && name !== "schema.json")) {
   const vector = JSON.parse(readFileSync(join(vectors, file), "utf8"));
-  if (vector.version === 1 && vector.case.model.kind === "Classifier")
+  if (vector.version === 2 && vector.case.model.kind === "Classifier")
     writeFileSync(join(folder, file), JSON.stringify(results(vector)));
 }

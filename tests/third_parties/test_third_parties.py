@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reference.cases import SGD, Case, Classifier, EmbeddingBag
+from reference.cases import ACTIVATIONS, SGD, Case, Classifier, EmbeddingBag
 from reference.catalogue import catalogue
 from reference.judge.load import load
 from reference.judge.result import Result
@@ -75,13 +75,7 @@ def test_covers_every_model_and_option(results: list[Result]) -> None:
     assert {family: counted[family] >= number for family, number in least.items()} == dict.fromkeys(least, True)
     assert {result.case.dtype for result in results} == {"float64", "float32"}
     assert {m.mode for m in models if isinstance(m, EmbeddingBag)} == {"mean", "sum", "max"}
-    assert {m.activation for m in models if isinstance(m, Classifier)} == {
-        "relu",
-        "tanh",
-        "sigmoid",
-        "gelu",
-        "gelu_tanh",
-    }
+    assert {m.activation for m in models if isinstance(m, Classifier)} == set(ACTIVATIONS)
     objectives = {(type(m).__name__, type(m.objective).__name__) for m in models if hasattr(m, "objective")}
     assert len(objectives) == 4 + 3
     assert {getattr(m.objective, "accidental_hits", "") for m in models if hasattr(m, "objective")} >= {"keep", "mask"}
