@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from benchmarks.sizes import SIZES, Size, assert_near, drawn
-from numpy_impl.rows import rows_of
+from numpy_impl.kernels.rows import rows_of
 from numpy_impl.trainer import OPTIMIZERS
 from reference.cases import SGD, Adagrad, SparseAdam
 

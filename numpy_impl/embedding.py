@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray
 
-from numpy_impl.rows import rows_of
+from numpy_impl.kernels.rows import rows_of
 from reference import cases
 from reference.contract import Grads, Params, RowGrad
 

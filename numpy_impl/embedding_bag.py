@@ -10,11 +10,10 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 
 from numpy_impl.embedding import by_frequency, embedding, renorm
-from numpy_impl.rows import blocks, rows_of, sums
+from numpy_impl.kernels.bags import TableGrad, bag_max, bag_sum, mean_bag
+from numpy_impl.kernels.rows import rows_of
 from reference import cases
-from reference.contract import Grads, Params, RowGrad
-
-TableGrad = RowGrad | Float[ndarray, "V D"]
+from reference.contract import Grads, Params
 
 
 def embedding_bag(
@@ -57,23 +56,6 @@ def embedding_bag(
     return pooled, backward
 
 
-def mean_bag(
-    ids: Int[ndarray, "B L"], weight: Float[ndarray, "V D"], sparse: bool
-) -> tuple[Float[ndarray, "B D"], Callable]:
-    """The plainest bag, and the fastest: L ids each, all of which count. Ones times the vectors is their sum."""
-    bags, length = ids.shape
-    ones = np.ones(length, weight.dtype)
-    sums = [ones @ embedding(some, weight, sparse)[0] for some in blocks(ids, length * weight[0].nbytes)]
-    pooled = sums[0] if len(sums) == 1 else np.concatenate(sums)
-    pooled /= length
-
-    def backward(d: Float[ndarray, "B D"]) -> TableGrad:
-        rows = rows_of(ids.reshape(-1), d / length, len(weight), np.arange(bags).repeat(length))
-        return rows if sparse else rows.dense()
-
-    return pooled, backward
-
-
 def weighted_bag(
     ids: Int[ndarray, "B L"] | Int[ndarray, " N"],
     weight: Float[ndarray, "V D"],
@@ -109,32 +91,6 @@ def flat(
     ends = offsets[1:] if include_last_offset else np.append(offsets[1:], len(ids))
     sizes = ends - offsets[: len(ends)]
     return ids, np.repeat(np.arange(len(ends)), sizes), len(ends)
-
-
-def bag_sum(
-    vectors: Float[ndarray, "M D"], source: Int[ndarray, " N"], sizes: Int[ndarray, " B"]
-) -> Float[ndarray, "B D"]:
-    """The sum of each bag's vectors[source], whose sources lie one after the other; zero for an empty bag."""
-    pooled = np.zeros((len(sizes), vectors.shape[1]), vectors.dtype)
-    pooled[sizes > 0] = sums(vectors, source, starts(sizes), sizes[sizes > 0])
-    return pooled
-
-
-def bag_max(
-    vectors: Float[ndarray, "N D"], bag: Int[ndarray, " N"], sizes: Int[ndarray, " B"]
-) -> tuple[Float[ndarray, "B D"], Int[ndarray, "nonempty D"]]:
-    """The largest of each bag's entries, column by column, and the first place where it stands, of nonempty bags."""
-    pooled = np.zeros((len(sizes), vectors.shape[1]), vectors.dtype)
-    if not len(vectors):
-        return pooled, np.zeros((0, vectors.shape[1]), np.int64)
-    pooled[sizes > 0] = np.maximum.reduceat(vectors, starts(sizes))
-    places = np.where(vectors == pooled[bag], np.arange(len(vectors))[:, None], len(vectors))
-    return pooled, np.minimum.reduceat(places, starts(sizes))
-
-
-def starts(sizes: Int[ndarray, " B"]) -> Int[ndarray, " nonempty"]:
-    """Where each bag that is not empty begins."""
-    return (np.cumsum(sizes) - sizes)[sizes > 0]
 
 
 class EmbeddingBag:

@@ -10,8 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 
-from numpy_impl.rows import blocks
-from numpy_impl.workspace import empty
+from numpy_impl.kernels.losses import cross_entropy_of_indices
 
 Reduction = Literal["mean", "sum"]
 
@@ -123,14 +122,14 @@ def cross_entropy(
 
     q is onehot(target), or the target itself where it holds probabilities; smoothed, it is (1 - s) q + s / C. The mean
     divides by the weights of the targets that are not ignored, for probabilities by N. Backward: Σ_c weight_c q_c
-    times the probabilities, less weight q: for a plain target, probabilities - onehot. Where all are ignored, the mean
-    is NaN and its gradient 0.
+    times the probabilities, less weight q: for a class index alone, probabilities - onehot. Where all are ignored, the
+    mean is NaN and its gradient 0.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html
     """
     n, classes = logits.shape
     if target.ndim == 1 and weight is None and not label_smoothing and not np.count_nonzero(target == ignore_index):
-        return plain_cross_entropy(logits, target, reduction)
+        return cross_entropy_of_indices(logits, target, reduction)
     weight = np.ones(classes, logits.dtype) if weight is None else weight
     log_probabilities = log_softmax(logits)
     if target.ndim == 2:
@@ -154,29 +153,6 @@ def cross_entropy(
 
     loss = -(q * log_probabilities).sum()
     return (loss / logits.dtype.type(divisor) if divisor else logits.dtype.type(np.nan)), backward
-
-
-def plain_cross_entropy(
-    logits: Float[ndarray, "N C"], target: Int[ndarray, " N"], reduction: Reduction
-) -> tuple[np.floating, Callable]:
-    """-log softmax(logits)[target], reduced over N. Backward: (probabilities - onehot(target)), over N for the mean.
-
-    Finite for every finite logit, since the largest of a row is taken out first; each is exponentiated once. Both the
-    loss and its gradient are made of a few rows at a time, while these are in the cache.
-    """
-    n, classes = logits.shape
-    divisor, ones = logits.dtype.type(n if reduction == "mean" else 1), np.ones(classes, logits.dtype)
-    d, loss, size = empty(logits.shape, logits.dtype), logits.dtype.type(0), classes * logits.itemsize
-    for x, t, exp in zip(blocks(logits, size), blocks(target, size), blocks(d, size), strict=True):
-        at_target = np.arange(0, x.size, classes) + t
-        np.subtract(x, x.max(axis=1, keepdims=True), out=exp)
-        score = exp.reshape(-1)[at_target]
-        np.exp(exp, out=exp)
-        total = exp @ ones
-        loss += (np.log(total) - score).sum()
-        exp.reshape(-1)[at_target] -= total
-        exp *= (1 / (total * divisor))[:, None]
-    return loss / divisor, lambda: d
 
 
 def mse_loss(

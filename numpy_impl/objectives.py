@@ -15,8 +15,8 @@ from numpy import ndarray
 
 from numpy_impl.embedding import embedding
 from numpy_impl.functional import cross_entropy, log_sigmoid
-from numpy_impl.rows import scaled_rows_of
-from numpy_impl.workspace import product
+from numpy_impl.kernels.rows import scaled_rows_of
+from numpy_impl.kernels.workspace import product
 from reference import cases
 
 Objective = Callable[[ndarray, ndarray, Any], tuple[np.floating, Callable]]

@@ -1,23 +1,19 @@
 """The optimizers, each with the names and the order of operations of torch.optim, and the clipping of gradients.
 
 An update is written once for dense and for row gradients: `at` says where the gradient is, everywhere or in some rows,
-and `parts` hands out what is to be changed there. Only those rows are read or written.
+and `parts` hands out what is to be changed there, block by block under the names of the whole tensors.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy import ndarray
 
-from numpy_impl.rows import blocks
+from numpy_impl.kernels.updates import among, descend, parts, place, union
 from reference import cases
 from reference.contract import Grads, Params, RowGrad, State
-
-SMALL = 2**16
-"""Bytes up to which nothing is gained by treating a row as one thing."""
 
 
 class Optimizer:
@@ -25,7 +21,10 @@ class Optimizer:
 
     def __init__(self, options: Any, weights: Params) -> None:
         self.options, self.lr = options, options.lr
-        self.state: State = {kind: {name: zeros(kind, w) for name, w in weights.items()} for kind in options.state}
+        self.state: State = {  # of a large table the operating system supplies it where it is first written to
+            kind: {name: np.zeros(()) if kind == "step" else np.zeros(w.shape, w.dtype) for name, w in weights.items()}
+            for kind in options.state
+        }
 
     def step(self, p: Params, g: Grads) -> None:
         for name, param in p.items():
@@ -56,14 +55,15 @@ class SGD(Optimizer):
         o = self.options
         grad = with_decay(grad, param, o.weight_decay)
         if o.momentum:
-            (buf,) = self.state_of(name)
+            (momentum_buffer,) = self.state_of(name)
             first = name not in self.moving
             moving = self.moving[name] = at if first else union(self.moving[name], at)
-            kept = 1 if first else 1 - o.dampening
-            for g, p, b in parts(moving, among(moving, at, grad), param, buf):
-                b *= o.momentum
-                b += g if kept == 1 else kept * g
-                p -= self.lr * (g + o.momentum * b if o.nesterov else b)
+            dampening = 0 if first else o.dampening
+            grad = among(moving, at, grad)
+            for grad, param, momentum_buffer in parts(moving, grad, param, momentum_buffer):
+                momentum_buffer *= o.momentum
+                momentum_buffer += (1 - dampening) * grad if dampening else grad
+                param -= self.lr * (grad + o.momentum * momentum_buffer if o.nesterov else momentum_buffer)
         else:
             descend(param, at, self.lr, grad)
 
@@ -76,18 +76,18 @@ class Adagrad(Optimizer):
     def __init__(self, options: cases.Adagrad, weights: Params) -> None:
         super().__init__(options, weights)
         if options.initial_accumulator_value:
-            for total in self.state["sum"].values():
-                total += options.initial_accumulator_value
+            for state_sum in self.state["sum"].values():
+                state_sum += options.initial_accumulator_value
 
     def update(self, name: str, param: ndarray, at: Any, grad: ndarray) -> None:
         o = self.options
-        step, total = self.state_of(name)
+        step, state_sum = self.state_of(name)
         step += 1
         grad = with_decay(grad, param, o.weight_decay)
         lr = self.lr / (1 + (float(step) - 1) * o.lr_decay)
-        for g, p, s in parts(at, grad, param, total):
-            s += g * g
-            p -= lr * g / root(s, o.eps)
+        for grad, param, state_sum in parts(at, grad, param, state_sum):
+            state_sum += grad * grad
+            param -= lr * grad / root(state_sum, o.eps)
 
 
 class RMSprop(Optimizer):
@@ -96,21 +96,22 @@ class RMSprop(Optimizer):
     options: cases.RMSprop
 
     def update(self, name: str, param: ndarray, at: Any, grad: ndarray) -> None:
-        o, state = self.options, dict(zip(self.state, self.state_of(name), strict=True))
-        state["step"] += 1
+        o = self.options
+        step, square_avg = self.state_of(name)[:2]
+        step += 1
         grad = with_decay(grad, param, o.weight_decay)
-        v = state["square_avg"]
-        v *= o.alpha
-        v += (1 - o.alpha) * grad * grad
+        square_avg *= o.alpha
+        square_avg += (1 - o.alpha) * grad * grad
+        v = square_avg
         if o.centered:
-            mean = state["grad_avg"]
-            mean += (1 - o.alpha) * (grad - mean)
-            v = v - mean * mean
+            grad_avg = self.state["grad_avg"][name]
+            grad_avg += (1 - o.alpha) * (grad - grad_avg)
+            v = v - grad_avg * grad_avg
         if o.momentum:
-            buf = state["momentum_buffer"]
-            buf *= o.momentum
-            buf += grad / root(v, o.eps)
-            param -= self.lr * buf
+            momentum_buffer = self.state["momentum_buffer"][name]
+            momentum_buffer *= o.momentum
+            momentum_buffer += grad / root(v, o.eps)
+            param -= self.lr * momentum_buffer
         else:
             param -= self.lr * grad / root(v, o.eps)
 
@@ -122,16 +123,18 @@ class Adam(Optimizer):
 
     def update(self, name: str, param: ndarray, at: Any, grad: ndarray) -> None:
         o, (beta1, beta2) = self.options, self.options.betas
-        step, m, v, *largest = self.state_of(name)
+        step, exp_avg, exp_avg_sq = self.state_of(name)[:3]
         step += 1
         grad = self.decayed(grad, param)
-        m += (1 - beta1) * (grad - m)
-        v *= beta2
-        v += (1 - beta2) * grad * grad
+        exp_avg += (1 - beta1) * (grad - exp_avg)
+        exp_avg_sq *= beta2
+        exp_avg_sq += (1 - beta2) * grad * grad
+        v = exp_avg_sq
         if o.amsgrad:
-            v = np.maximum(largest[0], v, out=largest[0])
+            max_exp_avg_sq = self.state["max_exp_avg_sq"][name]
+            v = np.maximum(max_exp_avg_sq, exp_avg_sq, out=max_exp_avg_sq)
         correction1, correction2 = bias_correction(beta1, step), bias_correction(beta2, step)
-        param -= (self.lr / correction1) * m / root(v, o.eps, correction2)
+        param -= (self.lr / correction1) * exp_avg / root(v, o.eps, correction2)
 
     def decayed(self, grad: ndarray, param: ndarray) -> ndarray:
         """The decay of the weights is part of the gradient."""
@@ -157,10 +160,10 @@ class SparseAdam(Optimizer):
         step, exp_avg, exp_avg_sq = self.state_of(name)
         step += 1
         correction1, correction2 = bias_correction(beta1, step), bias_correction(beta2, step)
-        for g, p, m, v in parts(at, grad, param, exp_avg, exp_avg_sq):
-            m += (1 - beta1) * (g - m)
-            v += (1 - beta2) * (g * g - v)
-            p -= (self.lr * correction2**0.5 / correction1) * (m / root(v, o.eps))
+        for grad, param, exp_avg, exp_avg_sq in parts(at, grad, param, exp_avg, exp_avg_sq):
+            exp_avg += (1 - beta1) * (grad - exp_avg)
+            exp_avg_sq += (1 - beta2) * (grad * grad - exp_avg_sq)
+            param -= (self.lr * correction2**0.5 / correction1) * (exp_avg / root(exp_avg_sq, o.eps))
 
 
 def clip_grad_norm_(grads: list[ndarray | RowGrad], max_norm: float) -> None:
@@ -172,66 +175,6 @@ def clip_grad_norm_(grads: list[ndarray | RowGrad], max_norm: float) -> None:
 
 
 # --- what they are made of -------------------------------------------------------------------------------------------
-
-
-def place(grad: ndarray | RowGrad) -> tuple[Any, ndarray]:
-    """Where a gradient is, everywhere or in the rows that it names, and what it is there."""
-    return (grad.rows, grad.values) if isinstance(grad, RowGrad) else (..., grad)
-
-
-def parts(at: Any, grad: ndarray, *tensors: ndarray) -> Iterator[tuple[ndarray, ...]]:
-    """The gradient and the tensors that it changes, to be changed in place: the tensors themselves; or, of those rows
-    that the gradient names, copies, block by block, which are put back while they are still in the cache.
-    """
-    if at is ...:
-        yield from zip(*(blocks(tensor, 4 * tensor[0].nbytes) for tensor in (grad, *tensors)), strict=True)
-        return
-    size = (1 + len(tensors)) * grad.shape[1] * grad.itemsize
-    for rows, values in zip(blocks(at, size), blocks(grad, size), strict=True):
-        copies = [tensor.take(rows, axis=0) for tensor in tensors]
-        yield values, *copies
-        for tensor, copy in zip(tensors, copies, strict=True):
-            put(tensor, rows, copy)
-
-
-def put(tensor: ndarray, rows: ndarray, new: ndarray) -> None:
-    """tensor[rows] = new. NumPy copies a long row faster where it is told that it is one thing."""
-    if new.nbytes > SMALL and tensor.flags.c_contiguous:
-        row = np.dtype((np.void, new.shape[1] * new.itemsize))
-        tensor, new = tensor.view(row)[:, 0], new.view(row)[:, 0]
-    tensor[rows] = new
-
-
-def descend(param: ndarray, at: Any, lr: float, grad: ndarray) -> None:
-    """param[at] -= lr * grad."""
-    if at is ... and grad.nbytes <= SMALL:
-        param -= lr * grad
-    elif grad.nbytes <= SMALL:
-        param[at] -= lr * grad
-    else:
-        for g, p in parts(at, grad, param):
-            p -= lr * g
-
-
-def among(rows: Any, at: Any, grad: ndarray) -> ndarray:
-    """The gradient in all the rows, of which some have none: there it is 0."""
-    if at is ... or len(rows) == len(at):
-        return grad
-    values = np.zeros((len(rows), grad.shape[1]), grad.dtype)
-    values[np.searchsorted(rows, at)] = grad
-    return values
-
-
-def union(before: Any, now: Any) -> Any:
-    """The places that are in either."""
-    if now is ... or np.array_equal(before, now):
-        return now
-    return np.union1d(before, now)
-
-
-def zeros(kind: str, weight: ndarray) -> ndarray:
-    """A state to begin with. Of a large table the operating system supplies it where it is first written to."""
-    return np.zeros(()) if kind == "step" else np.zeros(weight.shape, weight.dtype)
 
 
 def with_decay(grad: ndarray, param: ndarray, weight_decay: float) -> ndarray:

@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from numpy_impl import functional, linear, rows
+from numpy_impl import functional, linear
+from numpy_impl.kernels import rows
 from reference.cases import CBOW, SGD, Case, Classifier, Dialogue, Drawn, Embedding, NegativeSampling, SkipGram
 from reference.catalogue import catalogue
 from reference.commands import mistakes

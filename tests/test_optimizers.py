@@ -14,7 +14,6 @@ import pytest
 import torch
 
 import torch_impl.trainer
-from numpy_impl.optimizers import among
 from reference.cases import (
     SGD,
     Adagrad,
@@ -466,10 +465,3 @@ def test_small_gradients_are_near_a_thousandth() -> None:
             gradients = [upstream for batch in case.batches() for upstream in np.ravel(batch.upstream)]
             norm = np.linalg.norm(gradients) / math.sqrt(case.steps)  # of a step
             assert 3e-4 < np.median(np.abs(gradients)) * case.max_norm / norm < 3e-3
-
-
-def test_a_gradient_among_more_rows_is_zero_in_those_that_it_does_not_name() -> None:
-    gradient = np.array([[2.0, 3], [4, 5]], np.float32)
-    found = among(np.array([1, 3, 5, 7]), np.array([3, 7]), gradient)
-    assert found.tolist() == [[0, 0], [2, 3], [0, 0], [4, 5]]
-    assert found.dtype == np.float32

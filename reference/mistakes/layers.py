@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from numpy_impl.rows import rows_of
+from numpy_impl.kernels.rows import rows_of
 from reference.contract import RowGrad
 from reference.mistakes.planting import in_backward, mistake
 

@@ -146,14 +146,14 @@ def frequency_of_another_id(right: Callable) -> Callable:
 
 
 @mistake(
-    "embedding",
+    ("embedding", "embedding_bag"),
     "the table that has fewer rows than there are ids",
     wrong="nn.Embedding(len(vocabulary) - 2, D)",
     right="nn.Embedding(len(vocabulary), D)",
     sources=("boathit/t2vec#17",),
 )
 def vocabulary_too_small(right: Callable) -> Callable:
-    return lambda ids, weight, sparse: right(ids, weight[:-2], sparse)
+    return lambda ids, weight, *options: right(ids, weight[:-2], *options)
 
 
 # --- max_norm --------------------------------------------------------------------------------------------------------

@@ -20,15 +20,17 @@ from numpy_impl import (
     linear,
     objectives,
     optimizers,
-    rows,
     skipgram,
     trainer,
 )
+from numpy_impl.kernels import bags, rows, updates
 from reference.cases import Batch, Case
 from reference.contract import Grads, Implementation, Params, State, Trainer
 
 TWIN = (
     rows,
+    bags,
+    updates,
     embedding,
     embedding_bag,
     linear,

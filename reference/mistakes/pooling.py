@@ -8,7 +8,7 @@ import numpy as np
 
 from numpy_impl.embedding import without_row
 from numpy_impl.embedding_bag import flat
-from numpy_impl.rows import rows_of
+from numpy_impl.kernels.rows import rows_of
 from reference.mistakes.planting import mistake
 
 

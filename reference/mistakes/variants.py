@@ -13,8 +13,8 @@ import numpy as np
 from numpy_impl.embedding_bag import flat
 from numpy_impl.functional import gelu as erf_form
 from numpy_impl.functional import gelu_tanh as tanh_form
+from numpy_impl.kernels.rows import rows_of
 from numpy_impl.optimizers import AdamW, place, total_norm, with_decay
-from numpy_impl.rows import rows_of
 from reference.mistakes.losses import distribution
 from reference.mistakes.optimizers import dampened_at_first, optioned
 from reference.mistakes.planting import Mistake, entered_in, in_backward

@@ -211,7 +211,7 @@ def _find(title: str, anchor: str, chunks: list[_Chunk], column: str) -> int:
 
 
 def _chunks(path: str, source: Callable[[str], str]) -> Iterator[_Chunk]:
-    """The statements of a function, without its docstring: `numpy_impl.linear.Linear.forward`."""
+    """The statements of a function, without its docstring: `numpy_impl.kernels/rows.rows_of`."""
     package, module, *names = path.split(".")
     content, file = source(f"{package}.{module}"), f"{package}/{module}.py"
     node: Any = ast.parse(content)

@@ -4,7 +4,7 @@ Looking up ids in a table is the product of one-hot rows with it: out = onehot(i
 table is onehot(ids).T @ d_out: row r receives the sum of d_out over all places where r was looked up. A row that was
 not looked up has no gradient, and the array of zeros that says so for V rows is never needed.
 
-`plain_rows_of` says just that in three lines. `rows_of` returns the same, and is the fast one:
+`plain_rows_of` says just that in three lines. `rows_of` returns the same, and is fast:
 
 1. A sort of the pairs (id, source), each packed into one integer, puts the places of a row beside one another. This
    is the only look at all N places; what follows knows for every row where its places start and how many they are.
@@ -22,17 +22,14 @@ not looked up has no gradient, and the array of zeros that says so for V rows is
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray
 
+from numpy_impl.kernels.blocks import blocks, entries
 from reference.contract import RowGrad
-
-BLOCK = 2**18
-"""Bytes that are worked on at once, and that the cache should hold."""
 
 DENSE = 32
 """How many times cheaper an entry of a matrix product is than a vector fetched from memory and added."""
@@ -41,16 +38,13 @@ SMALL = 2**14
 """Up to so many entries, one matrix holds all counts: a few calls of NumPy, where the calls are what costs time."""
 
 
-def blocks(array: ndarray, size: int) -> Iterator[ndarray]:
-    """Cut an array into parts for which `BLOCK` bytes are worked on, `size` of them for each of its entries."""
-    step = max(1, BLOCK // max(1, size))
-    return (array[k : k + step] for k in range(0, len(array), step))
-
-
 def plain_rows_of(
     ids: Int[ndarray, " N"], d: Float[ndarray, "B D"], num_embeddings: int, source: Int[ndarray, " N"] | None = None
 ) -> RowGrad:
-    """What `rows_of` must return, said plainly."""
+    """Sum the gradients (B, D) of looked-up vectors into the distinct rows that they came from.
+
+    source: whose gradient each id receives, the row of d; without it each id has its own, and N is B. d is finite.
+    """
     rows, which = np.unique(ids, return_inverse=True)
     values = np.zeros((len(rows), d.shape[1]), d.dtype)
     np.add.at(values, which, d if source is None else d[source])
@@ -60,10 +54,7 @@ def plain_rows_of(
 def rows_of(
     ids: Int[ndarray, " N"], d: Float[ndarray, "B D"], num_embeddings: int, source: Int[ndarray, " N"] | None = None
 ) -> RowGrad:
-    """Sum the gradients (B, D) of looked-up vectors into the distinct rows that they came from.
-
-    source: whose gradient each id receives, the row of d; without it each id has its own, and N is B. d is finite.
-    """
+    """The same, by a sort or by counts."""
     if source is None:
         source = np.arange(len(ids))
     add = _add_small if num_embeddings * len(d) <= SMALL else _add
@@ -85,13 +76,18 @@ def _add(ids: ndarray, d: ndarray, num_embeddings: int, source: ndarray) -> tupl
     return rows, sums(d, source, start, count)
 
 
+def plain_scaled_rows_of(
+    ids: Int[ndarray, "N K"], scale: Float[ndarray, "N K"], d: Float[ndarray, "N D"], num_embeddings: int
+) -> RowGrad:
+    """Sum scale[n, k] * d[n] into the distinct rows ids[n, k]."""
+    products = scale[:, :, None] * d[:, None]
+    return plain_rows_of(ids.reshape(-1), products.reshape(-1, d.shape[1]), num_embeddings)
+
+
 def scaled_rows_of(
     ids: Int[ndarray, "N K"], scale: Float[ndarray, "N K"], d: Float[ndarray, "N D"], num_embeddings: int
 ) -> RowGrad:
-    """Sum scale[n, k] * d[n] into the distinct rows ids[n, k].
-
-    It is `rows_of` of the products (N, K, D), which are only made where they are few.
-    """
+    """The same; the products (N, K, D) are only made where they are few."""
     if scale.size * d.shape[1] <= SMALL:
         products = scale[:, :, None] * d[:, None]
         return rows_of(ids.reshape(-1), products.reshape(-1, d.shape[1]), num_embeddings)
@@ -101,7 +97,7 @@ def scaled_rows_of(
     return RowGrad(rows, values, (num_embeddings, d.shape[1]))
 
 
-def sums(
+def plain_sums(
     vectors: Float[ndarray, "M D"],
     source: Int[ndarray, " N"],
     start: Int[ndarray, " U"],
@@ -113,6 +109,19 @@ def sums(
     So are the gradients of a row's places added up, and so are the vectors of a bag's ids. scale: what each is
     multiplied by first.
     """
+    taken = vectors[source] if scale is None else scale[:, None] * vectors[source]
+    total = [taken[first : first + n].sum(axis=0) for first, n in zip(start, count, strict=True)]
+    return np.array(total, vectors.dtype).reshape(-1, vectors.shape[1])
+
+
+def sums(
+    vectors: Float[ndarray, "M D"],
+    source: Int[ndarray, " N"],
+    start: Int[ndarray, " U"],
+    count: Int[ndarray, " U"],
+    scale: Float[ndarray, " N"] | None = None,
+) -> Float[ndarray, "U D"]:
+    """The same, in the ways that the head of this file tells."""
 
     def taken(places: ndarray | slice) -> ndarray:
         found = vectors.take(source[places], axis=0)
@@ -138,7 +147,7 @@ def sums(
     for some in blocks(order[:shared], len(vectors) * vectors.itemsize):
         total[some] = _counts(vectors, source, start[some], count[some], scale) @ vectors
 
-    step = max(1, BLOCK // max(1, row))
+    step = entries(row)
     ones = np.ones(step, vectors.dtype)
     for u in order[shared:often].tolist():
         total[u], end = 0, start[u] + count[u]

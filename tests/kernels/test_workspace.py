@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from lookups import FLOATS, assert_equal, whole
 
-from numpy_impl import build, workspace
+from numpy_impl import build
+from numpy_impl.kernels import workspace
+from numpy_impl.kernels.workspace import empty, plain_empty, plain_product, product
 from reference.cases import SGD, Case, Drawn, SkipGram
+from reference.catalogue import catalogue
 from reference.contract import RowGrad
+from reference.data.stream import Stream
 
 SHAPE = (512, 513)  # just over a megabyte of float32
 
@@ -24,11 +32,30 @@ def _nothing_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workspace, "_kept", workspace._Kept())
 
 
+@given(
+    st.sampled_from([(0,), (1,), (5, 0), (3, 5), (7, 2, 3)]), st.sampled_from([*FLOATS, np.int64, bool]), st.booleans()
+)
+def test_an_empty_array_is_like_the_plain_one(shape: tuple[int, ...], dtype: type, large: bool) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(workspace, "LARGE", 1 if large else 2**20)
+        fast, plain = empty(shape, dtype), plain_empty(shape, dtype)
+    assert (fast.shape, fast.dtype, fast.flags.c_contiguous) == (plain.shape, plain.dtype, True)
+    assert fast.flags.writeable
+
+
+@given(st.integers(1, 9), st.integers(1, 9), st.integers(1, 9), st.sampled_from(FLOATS), st.sampled_from([1, 2**20]))
+def test_a_product_is_the_plain_one(n: int, k: int, m: int, dtype: type, large: int) -> None:
+    a, b = (whole(Stream(n), shape).astype(dtype) for shape in ((n, k), (m, k)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(workspace, "LARGE", large)
+        assert_equal(product(a, b.T), plain_product(a, b.T))
+
+
 def test_memory_that_nobody_holds_is_handed_out_again() -> None:
-    first = address(workspace.empty(SHAPE, np.float32))
-    assert address(workspace.empty(SHAPE, np.float32)) == first
-    assert address(workspace.empty(SHAPE[::-1], np.float32)) == first
-    assert address(workspace.empty((SHAPE[0] // 2, SHAPE[1]), np.float64)) == first
+    first = address(empty(SHAPE, np.float32))
+    assert address(empty(SHAPE, np.float32)) == first
+    assert address(empty(SHAPE[::-1], np.float32)) == first
+    assert address(empty((SHAPE[0] // 2, SHAPE[1]), np.float64)) == first
 
 
 @pytest.mark.parametrize(
@@ -46,45 +73,45 @@ def test_memory_that_nobody_holds_is_handed_out_again() -> None:
     ids=["itself", "rows", "transposed", "bytes", "memoryview", "tensor", "dlpack", "in a gradient"],
 )
 def test_memory_that_somebody_holds_is_not(hold) -> None:
-    array = workspace.empty(SHAPE, np.float32)
+    array = empty(SHAPE, np.float32)
     where, held = address(array), hold(array)
     del array
-    others = [workspace.empty(SHAPE, np.float32) for _ in range(3)]
+    others = [empty(SHAPE, np.float32) for _ in range(3)]
     assert where not in map(address, others)
     assert len(set(map(address, others))) == 3
     del held
-    assert where in [address(workspace.empty(SHAPE, np.float32)) for _ in range(2)]
+    assert where in [address(empty(SHAPE, np.float32)) for _ in range(2)]
 
 
 def test_memory_of_up_to_twice_the_size_is() -> None:
-    first = address(workspace.empty((2 * SHAPE[0], SHAPE[1]), np.float32))
-    assert address(workspace.empty(SHAPE, np.float32)) == first
+    first = address(empty((2 * SHAPE[0], SHAPE[1]), np.float32))
+    assert address(empty(SHAPE, np.float32)) == first
 
 
 @pytest.mark.parametrize("times", [2, 5, 0.4, 1 / 3])
 def test_memory_of_another_size_is_not(times: float) -> None:
     shape = (int(3 * SHAPE[0] * times), SHAPE[1])
-    first = address(workspace.empty((3 * SHAPE[0], SHAPE[1]), np.float32))
-    other = workspace.empty(shape, np.float32)
+    first = address(empty((3 * SHAPE[0], SHAPE[1]), np.float32))
+    other = empty(shape, np.float32)
     assert other.shape == shape
     assert address(other) != first
 
 
 def test_small_arrays_are_plain_ones() -> None:
-    assert workspace.empty((3, 5), np.float32).base is None
+    assert empty((3, 5), np.float32).base is None
 
 
 def test_threads_do_not_share() -> None:
     """What is free in one thread could be taken in another between the look at it and the taking."""
-    mine, theirs = address(workspace.empty(SHAPE, np.float32)), []
-    thread = threading.Thread(target=lambda: theirs.append(address(workspace.empty(SHAPE, np.float32))))
+    mine, theirs = address(empty(SHAPE, np.float32)), []
+    thread = threading.Thread(target=lambda: theirs.append(address(empty(SHAPE, np.float32))))
     thread.start()
     thread.join()
     assert mine != theirs[0]
 
 
 def test_only_so_many_are_kept() -> None:
-    held = [workspace.empty((1024, 1024 + i), np.uint8) for i in range(3 * workspace.KEPT)]
+    held = [empty((1024, 1024 + i), np.uint8) for i in range(3 * workspace.KEPT)]
     assert len(workspace._kept.owners) == workspace.KEPT
     assert len(set(map(address, held))) == len(held)
 
@@ -118,9 +145,30 @@ def test_what_was_in_the_memory_does_not_matter(monkeypatch: pytest.MonkeyPatch)
         del grads
         alone.step()
         for shape in ((11, 23), (23, 5)):
-            workspace.empty(shape, np.float64).fill(np.nan)
+            empty(shape, np.float64).fill(np.nan)
         again, grads = disturbed.loss_and_grads(batch)
         assert again == loss
         for name, gradient in grads.items():
             np.testing.assert_array_equal(gradient, expected[name])
         disturbed.step()
+
+
+@pytest.mark.parametrize(
+    "case", ["embedding-small-sgd-rows-f32", "classifier-dialogue-sgd-rows-f32", "skipgram-pairs-sgd-rows-f64"]
+)
+def test_a_gradient_stays_what_it_was_when_the_next_step_runs(case: str) -> None:
+    (found,) = [known for known in catalogue() if known.id == case]
+    found = replace(found, steps=3)
+    trainer, kept = build(found, found.weights()), []
+    for batch in found.batches():
+        _, grads = trainer.loss_and_grads(batch)
+        kept.append((grads, {name: as_array(gradient).copy() for name, gradient in grads.items()}))
+        trainer.step()
+        for returned, copies in kept:
+            for name, copy in copies.items():
+                np.testing.assert_array_equal(as_array(returned[name]), copy)
+    assert len(kept) == 3
+
+
+def as_array(gradient: np.ndarray | RowGrad) -> np.ndarray:
+    return gradient.values if isinstance(gradient, RowGrad) else gradient
