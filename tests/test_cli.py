@@ -225,8 +225,8 @@ def test_many_cases_are_judged_in_two_processes_with_the_same_results(monkeypatc
     monkeypatch.setattr(command, "MANY", len(cases))
     apart = list(command.judge_twins(cases))
     assert [[result.case.id for result in held.values()] for held in here] == [[case.id] * 2 for case in cases]
-    as_json = [as_json([result for held in judged for result in held.values()], {}, {}) for judged in (here, apart)]
-    assert as_json[0] == as_json[1]
+    one, other = ([result for held in judged for result in held.values()] for judged in (here, apart))
+    assert as_json(one, {}, {}) == as_json(other, {}, {})
 
 
 def test_output_that_knows_ascii_only(monkeypatch: pytest.MonkeyPatch) -> None:

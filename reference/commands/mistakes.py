@@ -127,8 +127,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("pattern", nargs="?", metavar="PATTERN", help="mistakes whose name contains it, or matches it with * and ?")
     add("--json", metavar="FILE", type=Path, help="write the whole matrix there")
-    add("--diagnose", action="store_true", help="take each for a candidate, too, and show what it is named")
-    add("--list", action="store_true", help="print the names with what each is, and stop")
+    add("--diagnose", action="store_true", help="diagnose each as if it were yours, and show the names that it gets")
+    add("--list", action="store_true", help="print each name with a description, and stop")
     parser.set_defaults(run=show_kills)
 
 
