@@ -16,12 +16,10 @@ from rich.table import Table
 from benchmarks import goals, plots
 from benchmarks.interleave import Times, interleaved
 from reference.commands.files import write_whole
+from reference.commands.twins import twins
 from reference.environment import environment, sentence
-from reference.judge.load import load
-from reference.judge.run import TWINS
 
-for twin in TWINS:
-    load(twin)
+twins()  # before the limit, which reaches only what is loaded
 threadpoolctl.threadpool_limits(1)
 
 RACES = pytest.StashKey[dict[tuple[str, str], Times]]()

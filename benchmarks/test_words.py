@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from reference.cases import SGD, Case, NegativeSampling, SharedNegatives, SkipGram, Text
+from reference.commands.twins import twin as twin_of
 from reference.data import text
-from reference.judge.load import load
 
 WIDTH, NEGATIVES, WINDOW, EPOCHS, LR, SUBSAMPLE = 100, 5, 5, 3, 0.1, 1e-3
 Vectors = tuple[np.ndarray, np.ndarray]
@@ -37,7 +37,7 @@ def trained(case: Case, twin: str) -> Callable[[], tuple[float, Vectors]]:
         weights = case.weights()
         weights["center.weight"] /= 2 * WIDTH
         weights["context.weight"][:] = 0
-        trainer = load(twin).build(case, weights)
+        trainer = twin_of(twin).build(case, weights)
         begin = perf_counter()
         for batch in case.batches():
             trainer.loss_and_grads(batch)

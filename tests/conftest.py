@@ -6,13 +6,14 @@ import functools
 
 import pytest
 import threadpoolctl
+from agreement import Held
 
 from reference.cases import Case
 from reference.catalogue import catalogue
+from reference.commands.twins import twins
 from reference.errors import BadInput
 from reference.judge.load import load
-from reference.judge.result import Result
-from reference.judge.run import TWINS, judge
+from reference.judge.run import judge
 from reference.mistakes.diagnosis import diagnose
 
 NOTHING_COVERED = 5
@@ -20,21 +21,19 @@ LONG = 1000
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    candidate = config.getoption("--candidate")
     try:
         config.stash[CASES] = {case.id: case for case in catalogue(config.getoption("--text"))}
-        names = [config.getoption("--candidate")] if config.getoption("--candidate") else TWINS
-        implementations = {name: load(name) for name in names}
+        both = twins()
+        implementations = {candidate: load(candidate)} if candidate else both
     except BadInput as bad:
         raise pytest.UsageError(str(bad)) from None
     threadpoolctl.threadpool_limits(1)  # of the libraries that are loaded by now: after the implementations
-    candidate = config.getoption("--candidate")
 
     @functools.cache
-    def run(case: str) -> dict[str, Result]:
-        results = judge(config.stash[CASES][case], implementations)
-        if candidate:
-            diagnose(implementations[candidate], [results[candidate]])
-        return results
+    def run(case: str) -> Held:
+        results = list(judge(config.stash[CASES][case], implementations, both).values())
+        return Held(results, diagnose(implementations[candidate], results) if candidate else {})
 
     config.stash[RUN] = run
 
@@ -75,12 +74,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture
-def held(request: pytest.FixtureRequest) -> list[Result]:
-    results = list(request.config.stash[RUN](request.param).values())
-    for result in results:
+def held(request: pytest.FixtureRequest) -> Held:
+    found = request.config.stash[RUN](request.param)
+    for result in found.results:
         if result.verdict == "unsupported":
             pytest.skip(f"{result.implementation} does not do it: {result.reason}")
-    return results
+    return found
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

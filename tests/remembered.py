@@ -62,7 +62,9 @@ definition.arithmetic_for = functools.cache(definition.arithmetic_for)
 catalogue.catalogue = functools.cache(catalogue.catalogue)
 JUDGE = run.judge
 # PyTorch's side has no mutants, and takes as long again
-run.judge = lambda case, given: JUDGE(case, {name: it for name, it in given.items() if name != "torch_impl"})
+run.judge = lambda case, given, twins: JUDGE(
+    case, {name: it for name, it in given.items() if name != "torch_impl"}, twins
+)
 
 
 # nobody will look at the example, so it need not be the smallest

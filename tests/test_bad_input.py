@@ -26,10 +26,9 @@ from reference.cases import (
 )
 from reference.catalogue import catalogue
 from reference.commands.cli import main
+from reference.commands.twins import TWINS, twin
 from reference.contract import Params
 from reference.errors import BadInput
-from reference.judge.load import load
-from reference.judge.run import TWINS
 
 CASES = {case.id: case for case in catalogue()}
 ONE = "classifier-one-sgd-dense-f64"
@@ -201,7 +200,7 @@ BATCHES = {
 
 
 def trained_on(name: str) -> Callable[[Case, Batch], object]:
-    return lambda case, batch: load(name).build(case, case.weights()).loss_and_grads(batch)
+    return lambda case, batch: twin(name).build(case, case.weights()).loss_and_grads(batch)
 
 
 @pytest.mark.parametrize("judge", [Case.check_batch, *map(trained_on, TWINS)], ids=["validator", *TWINS])
@@ -266,7 +265,7 @@ WEIGHTS = {
 
 
 @pytest.mark.parametrize(
-    "judge", [Case.check_weights, *(load(name).build for name in TWINS)], ids=["validator", *TWINS]
+    "judge", [Case.check_weights, *(twin(name).build for name in TWINS)], ids=["validator", *TWINS]
 )
 @pytest.mark.parametrize(("change", "given", "allowed"), WEIGHTS.values(), ids=WEIGHTS)
 def test_weights(judge: Callable, change: Callable[[Params], Params], given: str, allowed: str) -> None:

@@ -15,11 +15,11 @@ import pytest
 
 from reference.cases import Case, HierarchicalSoftmax
 from reference.catalogue import catalogue, select
-from reference.commands import cli
+from reference.commands import verify as command
 from reference.commands.cli import main
 from reference.commands.report import as_json
+from reference.commands.twins import TWINS
 from reference.errors import BadInput
-from reference.judge.run import TWINS
 
 ONE = "classifier-one-sgd-dense-f64"
 DIALOGUE = "classifier-dialogue-sgd-dense-f64"
@@ -221,12 +221,12 @@ def test_table_names_every_case_and_cuts_nothing(verify: Command) -> None:
 @pytest.mark.long
 def test_many_cases_are_judged_in_two_processes_with_the_same_results(monkeypatch: pytest.MonkeyPatch) -> None:
     cases = select(catalogue(), ["linear-one-sgd"])
-    here = list(cli.judge_twins(cases))
-    monkeypatch.setattr(cli, "MANY", len(cases))
-    apart = list(cli.judge_twins(cases))
+    here = list(command.judge_twins(cases))
+    monkeypatch.setattr(command, "MANY", len(cases))
+    apart = list(command.judge_twins(cases))
     assert [[result.case.id for result in held.values()] for held in here] == [[case.id] * 2 for case in cases]
-    as_json = [as_json([result for held in judged for result in held.values()], {}) for judged in (here, apart)]
-    assert as_json[0] == as_json[1]
+    one, other = ([result for held in judged for result in held.values()] for judged in (here, apart))
+    assert as_json(one, {}, {}) == as_json(other, {}, {})
 
 
 def test_output_that_knows_ascii_only(monkeypatch: pytest.MonkeyPatch) -> None:

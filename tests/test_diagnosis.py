@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -20,11 +21,13 @@ from reference.catalogue import catalogue
 from reference.commands import mistakes
 from reference.commands.cli import main
 from reference.commands.report import show
+from reference.commands.twins import twins
 from reference.contract import Implementation, RowGrad
 from reference.judge.result import Result
 from reference.judge.run import judge
 from reference.mistakes import MISTAKES, together
 from reference.mistakes.diagnosis import alike, diagnose, finite, made
+from reference.mistakes.explanation import Cause, Explanation
 from reference.mistakes.variants import VARIANTS
 
 CASES = {case.id: case for case in catalogue()}
@@ -36,14 +39,25 @@ SEVERAL = [
 ]
 
 
-def diagnosed(candidate: Implementation, cases: Sequence[str]) -> list[Result]:
-    results = [judge(CASES[case], {"mine": candidate})["mine"] for case in cases]
-    diagnose(candidate, results)
-    return results
+@dataclass(frozen=True)
+class Told:
+    """A verdict, and what explains it; of one that agrees nothing is explained."""
+
+    verdict: str
+    causes: tuple[Cause, ...]
+    observed: tuple[str, ...]
 
 
-def names(results: Sequence[Result]) -> set[str]:
-    return {diagnosis.name for result in results for diagnosis in result.diagnosis}
+def diagnosed(candidate: Implementation, cases: Sequence[str]) -> list[Told]:
+    results = [judge(CASES[case], {"mine": candidate}, twins())["mine"] for case in cases]
+    explanations = diagnose(candidate, results)
+    assert set(explanations) == {result for result in results if result.verdict == "disagree"}
+    told = [(result.verdict, explanations.get(result, Explanation())) for result in results]
+    return [Told(verdict, explanation.causes, explanation.observed) for verdict, explanation in told]
+
+
+def names(told: Sequence[Told | Explanation]) -> set[str]:
+    return {cause.name for one in told for cause in one.causes}
 
 
 def module(source: str) -> ModuleType:
@@ -87,7 +101,7 @@ def test_a_mistake_in_a_module_of_ones_own_is_named(
 ) -> None:
     results = diagnosed(changed(line), CLASSIFIERS)
     assert names(results) == {name}
-    found = results[0].diagnosis[0]
+    found = results[0].causes[0]
     assert tensors is None or found.tensors == tensors
     assert found.sentence.startswith(f"{', '.join(found.tensors)}: equals {MISTAKES[name].sentence}")
 
@@ -103,7 +117,7 @@ def test_a_mistake_that_leaves_nothing_finite_is_named() -> None:
     assert [result.verdict for result in results] == ["agree"] * 3 + ["disagree"] * 2
     for result in results[3:]:
         assert names([result]) == {"softmax-overflows"}
-        assert result.diagnosis[0].sentence == f"loss: equals {MISTAKES['softmax-overflows'].sentence}"
+        assert result.causes[0].sentence == f"loss: equals {MISTAKES['softmax-overflows'].sentence}"
 
 
 RETURNED = "return -np.log(probabilities[range(n), labels]).mean(), g"
@@ -154,7 +168,7 @@ def test_beside_a_mistake_that_is_named_what_is_not_finite_is_named_only_if_it_i
 
 
 def test_the_sentence_names_the_row_and_how_often_its_id_occurs() -> None:
-    found = diagnosed(changed(OVERWRITES), CLASSIFIERS)[0].diagnosis[0]
+    found = diagnosed(changed(OVERWRITES), CLASSIFIERS)[0].causes[0]
     sentence = "the gradient that overwrites duplicate ids instead of summing them"
     assert found.sentence in [
         f"embedding.weight: equals {sentence} (row {row}, which occurs 2 times)" for row in (1, 5, 9)
@@ -176,17 +190,17 @@ def test_a_known_mistake_is_named_where_it_is_caught(draw: int) -> None:
 def told(name: str, case: Case) -> list[str] | None:
     """What is said of a known mistake in a case; None where rounding, NaN or another form is all that tells it."""
     planted = (MISTAKES | VARIANTS)[name]
-    result = judge(case, {"mine": planted})["mine"]
-    diagnose(planted, [result])
+    result = judge(case, {"mine": planted}, twins())["mine"]
+    explanation = diagnose(planted, [result]).get(result)
     rounding = alike(case, {(): numpy_impl}, planted)
     if result.verdict in ("agree", "error") or rounding or not finite(result) or result.divergences[0].index is None:
         return None
-    return [*names([result]), *result.observed]
+    return [*names([explanation]), *explanation.observed]
 
 
 def test_two_mistakes_at_once_are_each_named_in_their_own_tensor() -> None:
     results = diagnosed(changed(OVERWRITES, FIRST_BIAS), CLASSIFIERS)
-    found = {diagnosis.name: diagnosis.tensors for diagnosis in results[0].diagnosis}
+    found = {cause.name: cause.tensors for cause in results[0].causes}
     assert found == {"bias-not-summed": ("fc1.bias", "fc2.bias"), "duplicates-overwritten": ("embedding.weight",)}
 
 
@@ -280,7 +294,7 @@ def test_what_only_rounding_parts_from_the_right_one_gets_no_name() -> None:
 
     (result,) = diagnosed(Altered(off_in_the_smallest_row), ["skipgram-saturated-sgd-dense-f64"])
     assert result.verdict == "disagree"
-    assert not result.diagnosis
+    assert not result.causes
     assert "known mistakes" not in result.observed[0]
 
 
@@ -310,13 +324,13 @@ def test_what_only_rounding_parts_from_the_right_one_gets_no_name() -> None:
 )
 def test_what_can_be_seen_is_said(wrong: Implementation, says: str) -> None:
     (result,) = diagnosed(wrong, ["classifier-dialogue-sgd-dense-f64"])
-    assert not result.diagnosis
+    assert not result.causes
     assert says in " | ".join(result.observed)
 
 
-def observed(wrong: Implementation, case: str) -> list[str]:
+def observed(wrong: Implementation, case: str) -> tuple[str, ...]:
     (result,) = diagnosed(wrong, [case])
-    assert not result.diagnosis
+    assert not result.causes
     return result.observed
 
 
@@ -366,7 +380,7 @@ def test_what_was_right_before_is_said() -> None:
 
     candidate = ModuleType("mine")
     candidate.build = stale
-    assert observed(candidate, CLASSIFIERS[0])[:3] == [
+    assert [*observed(candidate, CLASSIFIERS[0])][:3] == [
         "before step 2: right",
         "step 2, loss: right",
         "step 2, grads: off in fc1.weight; right in embedding.weight, fc1.bias, fc2.weight, fc2.bias",
@@ -411,7 +425,7 @@ def test_what_was_not_compared_is_no_known_mistake_by_itself() -> None:
 def test_of_two_mistakes_one_that_shows_only_in_an_update_is_named_too() -> None:
     both = together(MISTAKES["bias-averaged"], VARIANTS["decay-last"])
     (result,) = diagnosed(both, ["classifier-adamw-betas-dense-f64"])
-    found = {diagnosis.name: diagnosis.tensors for diagnosis in result.diagnosis}
+    found = {cause.name: cause.tensors for cause in result.causes}
     assert found.keys() == {"bias-averaged", "decay-last"}
     assert found["bias-averaged"] == ("fc1.bias", "fc2.bias")
     assert "embedding.weight" in found["decay-last"]
@@ -458,10 +472,13 @@ def test_the_case_that_is_shown_is_one_of_which_much_can_be_said(capsys: pytest.
     """And what is too long to be searched is said to be so."""
     first, second, third = (CASES[name] for name in (SEVERAL[1], CLASSIFIERS[0], CLASSIFIERS[1]))
     results = [Result(case, "mine", verdict="disagree") for case in (first, second, third, first)]
-    results[0].observed = ["step 1, loss: right", "w: off in rows 1"]
-    results[1].observed = ["step 1, loss: right", "w: off in rows 2", "w: got is 2 times what is expected"]
-    results[2].observed = ["step 1, loss: right", "w: got is 2 times what is expected"]
-    show(results, Console(width=200))
+    seen = (
+        ("step 1, loss: right", "w: off in rows 1"),
+        ("step 1, loss: right", "w: off in rows 2", "w: got is 2 times what is expected"),
+        ("step 1, loss: right", "w: got is 2 times what is expected"),
+    )
+    explanations = {result: Explanation(observed=lines) for result, lines in zip(results, seen, strict=False)}
+    show(results, explanations, Console(width=200))
     out = capsys.readouterr().out
     assert f"no known mistake explains 3 of 4; in {second.id}:" in out
     assert "1 of 4 take too many steps to be searched for mistakes" in out

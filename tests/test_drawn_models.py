@@ -34,12 +34,12 @@ from reference.cases import (
     Softmax,
     SparseAdam,
 )
+from reference.commands.twins import twins
 from reference.errors import BadInput
-from reference.judge.load import load
-from reference.judge.run import TWINS, hold
+from reference.judge.run import hold
 from reference.mistakes import MISTAKES
 
-twins = {name: load(name) for name in TWINS}
+TWINS = twins()
 
 size = st.integers(1, 9)
 words = st.integers(2, 30)
@@ -121,9 +121,9 @@ def verdict(case: Case, name: str, module: object) -> str:
     """That of an implementation; a case that proves nothing (a gradient of zeros) counts as unsupported."""
     with pytest.MonkeyPatch.context() as patch:
         # nobody chose these cases so that sums do not cancel: 1e5 eps of float64 are 2e-11 of a row's largest entry
-        patch.setattr("reference.judge.run.tolerance", lambda case, stage, step: 1e5)
+        patch.setattr("reference.judge.runner.tolerance", lambda case, stage, step: 1e5)
         try:
-            result = hold(case, twins | {name: module})[name]
+            result = hold(case, {name: module}, TWINS)[name]
         except BadInput:
             return "unsupported"
     if result.verdict in ("disagree", "error"):
@@ -139,7 +139,7 @@ def verdict(case: Case, name: str, module: object) -> str:
     Case("drawn", EmbeddingBag(5, 5, "sum", 0, weighted=True), SGD(), Drawn((5, 1), ragged=True), sparse=True, seed=72)
 )
 def test_twins_agree_on_whatever_is_drawn(case: Case) -> None:
-    assert verdict(case, "numpy_impl", twins["numpy_impl"]) in ("agree", "unsupported")
+    assert verdict(case, "numpy_impl", TWINS["numpy_impl"]) in ("agree", "unsupported")
 
 
 def test_a_mistake_does_not_survive_it() -> None:

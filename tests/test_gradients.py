@@ -1,10 +1,9 @@
 """The dense gradients: those of layers, and of tables that are asked for as (V, D) arrays."""
 
 import pytest
-from agreement import assert_agrees
+from agreement import Held, assert_agrees
 
 from reference.cases import Case
-from reference.judge.result import Result
 
 
 def dense(case: Case) -> set[str]:
@@ -12,5 +11,5 @@ def dense(case: Case) -> set[str]:
 
 
 @pytest.mark.cases(where=dense)
-def test_gradients_agree(held: list[Result]) -> None:
-    assert_agrees(held, "grads", dense(held[0].case))
+def test_gradients_agree(held: Held) -> None:
+    assert_agrees(held, "grads", dense(held.case))

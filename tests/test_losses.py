@@ -1,9 +1,7 @@
 """The loss of every batch."""
 
-from agreement import assert_agrees
-
-from reference.judge.result import Result
+from agreement import Held, assert_agrees
 
 
-def test_losses_agree(held: list[Result]) -> None:
+def test_losses_agree(held: Held) -> None:
     assert_agrees(held, "loss")

@@ -18,22 +18,24 @@ from typing import Any
 import numpy as np
 import pytest
 
-from numpy_impl import functional, linear
+import numpy_impl
+import torch_impl
+from numpy_impl import functional, linear, rows
 from numpy_impl.kernels import rows
 from reference.cases import CBOW, SGD, Case, Classifier, Dialogue, Drawn, Embedding, NegativeSampling, SkipGram
 from reference.catalogue import catalogue
 from reference.commands import mistakes
 from reference.commands.cli import main
 from reference.contract import Implementation
-from reference.judge.load import load
-from reference.judge.result import Diagnosis, Result
-from reference.judge.run import TWINS, hold
+from reference.judge.result import Result
+from reference.judge.run import hold
 from reference.mistakes import MISTAKES, Mistake, planting, together
+from reference.mistakes.explanation import Cause, Explanation
 from reference.mistakes.variants import VARIANTS
 
 EVERY = MISTAKES | VARIANTS
 SHORT = {case.id: replace(case, steps=min(case.steps, 15)) for case in catalogue()}
-TORCH = "torch_impl"
+TORCH = {"torch_impl": torch_impl}
 
 
 # --- the suite catches them ------------------------------------------------------------------------------------------
@@ -127,7 +129,7 @@ FOUND_IN = [
 
 def plant(mistake: Implementation, case: Case) -> Result:
     """The mistake, held against the twin in which it is not made."""
-    return hold(case, {TORCH: load(TORCH), "mistake": mistake}, against=(TORCH,))["mistake"]
+    return hold(case, {"mistake": mistake}, TORCH)["mistake"]
 
 
 @pytest.mark.parametrize("run", ["dense-f64", "rows-f32"])
@@ -189,7 +191,7 @@ def test_only_where_a_function_is_called_can_a_mistake_be_made() -> None:
         case = SHORT[case_id]
         made = mistakes.make(case, EVERY)
         others = {name: mistake for name, mistake in EVERY.items() if name not in made}
-        results = hold(case, {TORCH: load(TORCH)} | others, against=(TORCH,))
+        results = hold(case, others, TORCH)
         assert len(others) > 50
         assert {results[name].verdict for name in others} == {"agree"}
 
@@ -199,11 +201,11 @@ def test_the_twin_is_right_again_after_a_mistake() -> None:
     classes = {value for module in before for value in module.values() if isinstance(value, type)}
     methods = {kind: dict(vars(kind)) for kind in classes}
     case = replace(SHORT["classifier-dialogue-sgd-dense-f64"], steps=2)
-    results = hold(case, {TORCH: load(TORCH)} | EVERY, against=(TORCH,))
+    results = hold(case, EVERY, TORCH)
     assert results["vocabulary-too-small"].verdict == "error"  # from within the twin
     assert [vars(module) for module in planting.TWIN] == before
     assert {kind: dict(vars(kind)) for kind in classes} == methods
-    assert {result.verdict for result in hold(case, {name: load(name) for name in TWINS}).values()} == {"agree"}
+    assert hold(case, {"numpy_impl": numpy_impl}, TORCH)["numpy_impl"].verdict == "agree"
 
 
 # --- several at once -------------------------------------------------------------------------------------------------
@@ -226,7 +228,7 @@ SQUARE = SHORT["classifier-square-sigmoid-sgd-dense-f64"]
 )
 def test_two_mistakes_show_where_each_shows_alone(one: str, tensor: str, other: str, elsewhere: str) -> None:
     first, second = MISTAKES[one], MISTAKES[other]
-    right = gradients(load("numpy_impl"), SQUARE)
+    right = gradients(numpy_impl, SQUARE)
     for both in (together(first, second), together(second, first)):
         got = gradients(both, SQUARE)
         np.testing.assert_array_equal(got[tensor], gradients(first, SQUARE)[tensor])
@@ -258,7 +260,7 @@ def test_any_two_in_one_function_can_be_planted_at_once(case: str) -> None:
         for one, other in permutations(made, 2)
         if made[one].plants.keys() & made[other].plants.keys()
     }
-    results = hold(replace(SHORT[case], steps=1), {TORCH: load(TORCH)} | pairs, against=(TORCH,))
+    results = hold(replace(SHORT[case], steps=1), pairs, TORCH)
     assert [results[pair].reason for pair in pairs if results[pair].verdict == "error"] == []
 
 
@@ -463,8 +465,8 @@ def test_a_name_that_is_not_its_own_fails(command: Callable, monkeypatch: pytest
     """And one beside its own, which no case tells apart, does not."""
 
     def named(*names: str) -> Callable:
-        found = [Diagnosis(name, "mistake", (), "", "", "") for name in names]
-        return lambda candidate, results: [result.diagnosis.extend(found) for result in results]
+        found = Explanation(tuple(Cause(name, "mistake", (), "", "", "") for name in names))
+        return lambda candidate, results: dict.fromkeys(results, found)
 
     monkeypatch.setattr(mistakes, "diagnose", named("sign-turned"))
     code, out, _ = command("bias-not-summed", "--diagnose")

@@ -29,16 +29,16 @@ from reference.cases import (
 )
 from reference.cases import Embedding as EmbeddingModel
 from reference.catalogue import catalogue
+from reference.commands.twins import twins
 from reference.contract import RowGrad
 from reference.errors import BadInput
 from reference.judge.form import as_grads
-from reference.judge.load import load
-from reference.judge.run import TWINS, hold
+from reference.judge.run import hold
 from reference.mistakes import MISTAKES
 from reference.mistakes.variants import VARIANTS
 from torch_impl import functional as in_torch
 
-twins = {name: load(name) for name in TWINS}
+TWINS = twins()
 
 WHERE = {
     # where each known disagreement stands: case: an id of the catalogue begins so; test: a test's name begins so;
@@ -159,7 +159,7 @@ both = pytest.mark.parametrize("name", TWINS)
 
 
 def first_step(case: Case, batch: object, name: str) -> tuple[float, dict]:
-    trainer = twins[name].build(case, case.weights())
+    trainer = TWINS[name].build(case, case.weights())
     loss, grads = trainer.loss_and_grads(batch)
     return loss, as_grads(case, grads, {})
 
@@ -185,7 +185,7 @@ def test_4_a_batch_of_padding_alone_changes_nothing(name: str, sparse: bool) -> 
     """pytorch#82486: it made SparseAdam crash."""
     case = Case("padding", EmbeddingModel(6, 3, padding_idx=2), SGD(lr=1.0), Drawn((3,)), sparse=sparse)
     initial = case.weights()["embedding.weight"]
-    trainer = twins[name].build(case, {"embedding.weight": initial.copy()})
+    trainer = TWINS[name].build(case, {"embedding.weight": initial.copy()})
     _, grads = trainer.loss_and_grads(LookupBatch(np.array([2, 2]), np.ones((2, 3))))
     gradient = as_grads(case, grads, {})["embedding.weight"]
     trainer.step()
@@ -236,7 +236,7 @@ def test_9_an_id_that_is_out_of_range_is_refused_before_a_framework_sees_it(name
     """NumPy wraps -1 round, torch raises, JAX clamps the read and drops the gradient."""
     case = Case("range", case_of(6, 3), SGD(), Drawn((2, 2)))
     batch = next(case.batches())
-    trainer = twins[name].build(case, case.weights())
+    trainer = TWINS[name].build(case, case.weights())
     ids = batch.ids.copy()
     ids[0, 1] = -1
     with pytest.raises(BadInput, match=r"-1 at \[0, 1\]"):
@@ -249,7 +249,7 @@ def test_12_equal_maxima_give_all_to_the_first(name: str) -> None:
     case = Case("ties", EmbeddingBag(3, 2, mode="max"), SGD(), Drawn((1, 3)))
     weights = {"embedding.weight": np.array([[1.0, 5], [1, 7], [0, 7]])}
     upstream = np.array([[2.0, 3]])
-    _, grads = twins[name].build(case, weights).loss_and_grads(BagBatch(np.array([[1, 0, 2]]), upstream))
+    _, grads = TWINS[name].build(case, weights).loss_and_grads(BagBatch(np.array([[1, 0, 2]]), upstream))
     np.testing.assert_array_equal(np.asarray(grads["embedding.weight"]), [[0, 0], [2, 3], [0, 0]])
 
 
@@ -258,7 +258,7 @@ def test_11_a_row_whose_norm_is_just_the_largest_allowed_is_left_alone(name: str
     """Only one that is larger is rescaled, and then to a little less: the norm is divided by itself + 1e-7."""
     case = Case("norms", EmbeddingModel(3, 2, max_norm=5.0), SGD(), Drawn((3,)))
     weights = {"embedding.weight": np.array([[3.0, 4], [6, 8], [9, 12]])}
-    trainer = twins[name].build(case, weights)
+    trainer = TWINS[name].build(case, weights)
     trainer.loss_and_grads(LookupBatch(np.array([0, 1]), np.ones((2, 2))))
     after = np.asarray(trainer.params()["embedding.weight"])
     assert after[0].tolist() == [3, 4]
@@ -341,10 +341,13 @@ def test_3_embedding_bag_scales_by_frequency_wrongly() -> None:
 
 
 def test_3_so_the_twins_disagree_and_the_numpy_one_is_right() -> None:
+    def verdict(case: Case) -> str:
+        return hold(case, TWINS, TWINS)["torch_impl"].verdict
+
     case = Case("by-frequency", EmbeddingBag(4, 1, mode="sum", scale_grad_by_freq=True), SGD(), Drawn((3, 5)))
-    assert hold(case, twins)["torch_impl"].verdict == "disagree", "PyTorch has mended it: let it into the catalogue"
+    assert verdict(case) == "disagree", "PyTorch has mended it: let it into the catalogue"
     case = Case("by-frequency", EmbeddingModel(4, 1, scale_grad_by_freq=True), SGD(), Drawn((3, 5)))
-    assert hold(case, twins)["torch_impl"].verdict == "agree"
+    assert verdict(case) == "agree"
     bag = BagBatch(np.array([[1, 1, 3]]), np.ones((1, 1)))
     case = Case("by-frequency", EmbeddingBag(4, 1, mode="sum", scale_grad_by_freq=True), SGD(), Drawn((1, 3)))
     assert first_step(case, bag, "numpy_impl")[1]["embedding.weight"].ravel().tolist() == [0, 1, 0, 1]

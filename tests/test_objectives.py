@@ -41,6 +41,7 @@ from reference.cases import (
     Text,
 )
 from reference.catalogue import catalogue
+from reference.commands.twins import TWINS, twin
 from reference.data import text
 from reference.data.alias import AliasTable
 from reference.data.dialogue import DIALOGUE_CORPUS
@@ -48,8 +49,6 @@ from reference.data.huffman import huffman
 from reference.data.stream import Stream
 from reference.errors import BadInput
 from reference.judge.form import as_grads
-from reference.judge.load import load
-from reference.judge.run import TWINS
 
 twins = pytest.mark.parametrize("name", TWINS)
 count_lists = st.lists(st.integers(0, 60), min_size=2, max_size=60)
@@ -123,7 +122,7 @@ def test_shared_negatives_are_negatives_of_every_pair(hits: str, reduction: str,
     alone = replace(shared, model=replace(shared.model, objective=NegativeSampling(4, hits)))
     weights = shared.weights()
     (loss, grads), (expected_loss, expected) = (
-        load(name).build(case, weights).loss_and_grads(batch) for case, batch in ((shared, block), (alone, pairs))
+        twin(name).build(case, weights).loss_and_grads(batch) for case, batch in ((shared, block), (alone, pairs))
     )
     assert loss == pytest.approx(expected_loss, rel=1e-14)
     for table in shared.model.tables:
@@ -135,9 +134,9 @@ def test_a_part_of_the_shared_negatives_counts() -> None:
     case = Case("", SkipGram(9, 3, SharedNegatives(2, 8)), SGD(), Drawn((2, 5)), steps=1)
     (batch,) = case.batches()
     none, quarter, whole = (
-        load(TWINS[0])
-        .build(replace(case, model=SkipGram(9, 3, SharedNegatives(k, 8))), case.weights())
-        .loss_and_grads(batch)[0]
+        numpy_impl.build(replace(case, model=SkipGram(9, 3, SharedNegatives(k, 8))), case.weights()).loss_and_grads(
+            batch
+        )[0]
         for k in (0, 2, 8)
     )
     assert none < quarter < whole
@@ -323,7 +322,7 @@ def test_loss_and_gradients_are_those_of_the_formula(model: str, objective: str,
     if objective in ("keep", "mask", "redraw"):
         assert (batch.negatives == batch.targets[:, None]).any() == (objective != "redraw")
         assert any(max(Counter(row).values()) > 1 for row in batch.negatives.tolist())
-    loss, found = load(name).build(case, weights).loss_and_grads(batch)
+    loss, found = twin(name).build(case, weights).loss_and_grads(batch)
     lists = {table: weight.astype(complex).tolist() for table, weight in weights.items()}
     assert loss == pytest.approx(formula(case, lists, batch).real, rel=1e-13)
     grads = as_grads(case, found, {})
@@ -343,13 +342,13 @@ def test_a_context_of_n_words_carries_one_nth_each(name: str) -> None:
         bag = Case("x", CBOW(6, 3, mode), SGD(), Drawn((1, 1)))
         weights, n = bag.weights(), len(ids) if mode == "mean" else 1
         batch = ContextBatch(np.array(ids), np.array([0]), np.array([3]))
-        _, grads = load(name).build(bag, weights).loss_and_grads(batch)
+        _, grads = twin(name).build(bag, weights).loss_and_grads(batch)
         table = np.zeros((6, 3))
         table[0] = weights["context.weight"][ids].sum(axis=0) / n
         pair = Case("x", SkipGram(6, 3), SGD(), Drawn((1,)))
         alone = {"center.weight": table, "context.weight": weights["center.weight"]}
         one = PairBatch(np.array([0]), np.array([3]))
-        _, expected = load(name).build(pair, alone).loss_and_grads(one)
+        _, expected = twin(name).build(pair, alone).loss_and_grads(one)
         expected = np.tile(np.asarray(expected["center.weight"])[0] / n, (len(ids), 1))
         np.testing.assert_allclose(np.asarray(grads["context.weight"])[ids], expected, rtol=1e-13)
 
@@ -464,7 +463,7 @@ def test_the_dialogue_has_one_context_a_step() -> None:
 def test_the_learning_rate_falls_linearly(last: float, name: str) -> None:
     """Under a given gradient, the steps themselves say what it was."""
     case = Case("x", Embedding(2, 1), SGD(lr=0.4), Drawn((1,), used=1), steps=8, lr_decay_to=last)
-    trainer, rates = load(name).build(case, case.weights()), []
+    trainer, rates = twin(name).build(case, case.weights()), []
     for batch in case.batches():
         before = float(np.asarray(trainer.params()["embedding.weight"])[0, 0])
         trainer.loss_and_grads(batch)
@@ -478,7 +477,7 @@ def test_the_learning_rate_falls_linearly(last: float, name: str) -> None:
 def test_past_its_last_step_the_learning_rate_stays(name: str) -> None:
     case = Case("x", Embedding(2, 1), SGD(lr=0.4), Drawn((1,), used=1), steps=2, lr_decay_to=0.1)
     batch, weights, moved = next(case.batches()), case.weights(), []
-    trainer = load(name).build(case, weights)
+    trainer = twin(name).build(case, weights)
     for _ in range(5):
         before = float(np.asarray(trainer.params()["embedding.weight"])[0, 0])
         trainer.loss_and_grads(batch)

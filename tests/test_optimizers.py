@@ -33,14 +33,14 @@ from reference.cases import (
 )
 from reference.catalogue import OPTIONS, catalogue
 from reference.catalogue.optimizers import combined
+from reference.commands.twins import TWINS, twins
 from reference.contract import Trainer
 from reference.errors import BadInput, Unsupported
 from reference.judge.form import Mismatch, as_state
-from reference.judge.load import load
-from reference.judge.run import TWINS, hold
+from reference.judge.run import hold
 
 TABLE = "embedding.weight"
-IMPLEMENTATIONS = {name: load(name) for name in TWINS}
+IMPLEMENTATIONS = twins()
 CASES = catalogue()
 EVERY = sorted({case.optimizer for case in CASES}, key=repr)  # every combination of options that the catalogue has
 KINDS = (SGD, Adagrad, RMSprop, Adam, AdamW, SparseAdam)
@@ -274,7 +274,7 @@ def test_rows_that_rest_keep_their_bits(name: str) -> None:
 @each
 def test_the_learning_rate_may_fall(optimizer: Optimizer) -> None:
     case = replace(lookup(optimizer, V=5, steps=4, lr_decay_to=1e-3), data=Drawn((3,)))
-    assert {result.verdict for result in hold(case, IMPLEMENTATIONS).values()} == {"agree"}
+    assert {result.verdict for result in hold(case, IMPLEMENTATIONS, IMPLEMENTATIONS).values()} == {"agree"}
 
 
 # --- what PyTorch refuses --------------------------------------------------------------------------------------------
@@ -395,7 +395,7 @@ def test_a_step_on_rows_builds_nothing_of_the_tables_size(optimizer: Optimizer, 
     V, D = 100_000, 16
     case = Case("large", Embedding(V, D), optimizer, Drawn((64,)), steps=4, sparse=True, max_norm=max_norm)
     first, *later = case.batches()
-    trainer = load("numpy_impl").build(case, {TABLE: np.zeros((V, D))})
+    trainer = IMPLEMENTATIONS["numpy_impl"].build(case, {TABLE: np.zeros((V, D))})
     trainer.loss_and_grads(first)
     trainer.step()
     tracemalloc.start()

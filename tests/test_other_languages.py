@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from reference.commands import verify
 from reference.commands.cli import main
-from reference.mistakes import MISTAKES, diagnosis
+from reference.mistakes import MISTAKES
 from reference.vectors.reading import HERE, files
 
 NODE = shutil.which("node")
@@ -82,7 +83,7 @@ WRONG = {
 def test_a_wrong_line_in_it_is_found(
     checked: Checked, monkeypatch: pytest.MonkeyPatch, right: str, wrong: str, found: str
 ) -> None:
-    monkeypatch.setattr(diagnosis, "diagnose", lambda *_: None)
+    monkeypatch.setattr(verify, "diagnose", lambda *_: {})
     program = PROGRAM.read_text(encoding="utf-8")
     assert program.count(right) == 1
     code, out = checked(program.replace(right, wrong))

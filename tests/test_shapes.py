@@ -12,9 +12,9 @@ from dataclasses import fields, replace
 import jaxtyping
 jaxtyping.install_import_hook(["numpy_impl", "torch_impl"], "beartype.beartype")
 from reference.catalogue import catalogue
-from reference.judge.load import load
-from reference.judge.run import TWINS, hold
-twins = {name: load(name) for name in TWINS}
+from reference.commands.twins import twins
+from reference.judge.run import hold
+both = twins()
 every = [case for case in catalogue() if case.dtype == "float64" and case.steps < 100]
 
 def kinds(case):
@@ -27,7 +27,7 @@ def kinds(case):
 
 def run(cases):
     for case in cases:
-        for result in hold(replace(case, steps=1), twins).values():
+        for result in hold(replace(case, steps=1), both, both).values():
             if result.verdict != "agree":
                 print(case.id, result.implementation, result.reason)
 

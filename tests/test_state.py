@@ -1,11 +1,9 @@
 """The optimizer's state after every step."""
 
 import pytest
-from agreement import assert_agrees
-
-from reference.judge.result import Result
+from agreement import Held, assert_agrees
 
 
 @pytest.mark.cases(where=lambda case: case.optimizer.state)
-def test_states_agree(held: list[Result]) -> None:
+def test_states_agree(held: Held) -> None:
     assert_agrees(held, "state")

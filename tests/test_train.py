@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import numpy_impl
 from reference.commands.cli import main
-from reference.judge.load import load
 
 PARAGRAPHS = (
     "the cat and the dog ate the fish",
@@ -120,7 +120,6 @@ def test_the_twins_learn_the_same(train: Command, tmp_path: Path, model: str) ->
 
 def test_vectors_read_back_to_the_bit(train: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kept = {}
-    numpy_impl = load("numpy_impl")
     build = numpy_impl.build
 
     def keep(case: object, weights: dict) -> object:

@@ -21,8 +21,7 @@ from reference.cases import (
     SparseAdam,
 )
 from reference.catalogue import catalogue
-from reference.judge.load import load
-from reference.judge.run import TWINS
+from reference.commands.twins import TWINS, twin
 
 # weight decay moves every row
 WITH_TABLES = [
@@ -49,7 +48,7 @@ def looked_up(
 def test_untouched_rows_stay(case: Case) -> None:
     for name in TWINS:
         initial = case.weights()
-        trainer = load(name).build(case, {key: value.copy() for key, value in initial.items()})
+        trainer = twin(name).build(case, {key: value.copy() for key, value in initial.items()})
         ever: dict[str, set[int]] = {table: set() for table in case.model.tables}
         for batch in case.batches():
             _, grads = trainer.loss_and_grads(batch)
@@ -88,7 +87,7 @@ def test_sgd_on_rows_builds_nothing_of_the_tables_size() -> None:
     case = Case("large", Classifier(V, D, (16,), 4), SGD(lr=0.1), Drawn((32, 16)), sparse=True, steps=2)
     weights = case.weights()
     first, second = case.batches()
-    trainer = load("numpy_impl").build(case, weights)
+    trainer = twin("numpy_impl").build(case, weights)
     trainer.loss_and_grads(first)
     trainer.step()
     tracemalloc.start()

@@ -1,9 +1,7 @@
 """The parameters after every step; a row that was never looked up is bit for bit what it was."""
 
-from agreement import assert_agrees
-
-from reference.judge.result import Result
+from agreement import Held, assert_agrees
 
 
-def test_parameters_agree(held: list[Result]) -> None:
+def test_parameters_agree(held: Held) -> None:
     assert_agrees(held, "params")

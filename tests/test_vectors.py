@@ -20,11 +20,12 @@ from hypothesis import strategies as st
 
 from reference import cases
 from reference.catalogue import catalogue
+from reference.commands import verify
 from reference.commands.cli import main
+from reference.commands.twins import twins
 from reference.errors import BadInput
-from reference.judge.load import load
-from reference.judge.run import TWINS, hold
-from reference.mistakes import MISTAKES, diagnosis
+from reference.judge.run import hold
+from reference.mistakes import MISTAKES
 from reference.mistakes.variants import VARIANTS
 from reference.vectors import writing
 from reference.vectors.checking import Recording
@@ -47,7 +48,7 @@ Command = Callable[..., tuple[int, str, str]]
 @pytest.fixture
 def vectors(capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Command:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(diagnosis, "diagnose", lambda *_: None)  # that is looked at below, once: it takes a while
+    monkeypatch.setattr(verify, "diagnose", lambda *_: {})  # that is looked at below, once: it takes a while
 
     def run(*arguments: object) -> tuple[int, str, str]:
         code = main(["vectors", *map(str, arguments)])
@@ -131,10 +132,10 @@ def test_what_is_read_back_is_the_case() -> None:
     """Both twins, on the weights and batches of a file, come to its values; a random sample of the files."""
     seed = random.SystemRandom().getrandbits(32)
     print("seed", seed)
-    implementations = {"vector": RECORDED} | {name: load(name) for name in TWINS}
+    both = twins()
     for found in random.Random(seed).sample(VECTORS, 30):
-        results = hold(found.case, implementations, against=("vector",))
-        assert [results[name].verdict for name in TWINS] == ["agree", "agree"], found.case.id
+        results = hold(found.case, both, {"vector": RECORDED})
+        assert [results[name].verdict for name in both] == ["agree", "agree"], found.case.id
         assert not results["numpy_impl"].reason, "all of it was covered"
 
 
@@ -142,7 +143,7 @@ def test_what_is_read_back_is_the_case() -> None:
 def fails(place: int, name: str) -> bool:
     """Whether the mistake, or variant, of this name fails in a vector."""
     wrong = {**MISTAKES, **VARIANTS}[name]
-    result = hold(VECTORS[place].case, {"vector": RECORDED, name: wrong}, against=("vector",))[name]
+    result = hold(VECTORS[place].case, {name: wrong}, {"vector": RECORDED})[name]
     return result.verdict in ("disagree", "error")
 
 

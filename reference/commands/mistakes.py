@@ -1,4 +1,4 @@
-"""`twingrad mistakes`: every known mistake is made in every small case, to see which cases catch it."""
+"""Make every known mistake in every small case, and show which cases catch it."""
 
 from __future__ import annotations
 
@@ -25,28 +25,30 @@ from reference.commands.files import check_writable, write_whole
 from reference.commands.progress import tracked
 from reference.environment import environment, sentence
 from reference.errors import BadInput
-from reference.judge.load import load
 from reference.judge.result import Result
 from reference.judge.run import hold
 from reference.mistakes.diagnosis import diagnose, spread
 from reference.mistakes.known import RIGHT, Known, Mistake, known, makeable
 
 DTYPES = ("float64", "float32")
-STEPS, PARAMETERS = 5, 5000
-"""Up to so many steps of a case are run, and only cases with at most so many parameters."""
+STEPS = 5
+"""The largest number of steps that are run of a case."""
+
+PARAMETERS = 5000
+"""The largest number of parameters of a case that counts as small."""
 
 WIDE = 160
-"""From so many columns on, a terminal has room for a column for each model."""
+"""A terminal with at least so many columns has room for a column for each model."""
 
 TOLD_BY = 12
-"""By so many of the cases that catch it, and all that do not, a diagnosis is to tell which mistake it is."""
+"""With --diagnose, a diagnosis sees at most so many of the cases that catch a mistake, and all that do not."""
 
 
 @dataclass
 class Kill:
-    """One mistake and how each case did in which it is made, by the case's id.
+    """One mistake, and the results of the cases in which it is made, by the case's id.
 
-    named: what a diagnosis takes it for in each of the cases that it is to tell it by; None where none was asked.
+    named: the names that a diagnosis gives it, for each of the cases that it sees; None without --diagnose.
     """
 
     known: Known
@@ -76,12 +78,12 @@ class Kill:
 
     @property
     def named_rightly(self) -> int:
-        """In how many of the cases its own name is among those that it gets."""
+        """In how many cases the diagnosis gives it its own name, alone or beside others."""
         return sum(self.mistake.name in names for names in self.named or ())
 
     @property
     def named_wrongly(self) -> list[str]:
-        """The names that it gets in a case in which it does not get its own."""
+        """The names that it gets in cases in which it does not get its own."""
         return sorted({name for names in self.named or () if self.mistake.name not in names for name in names})
 
 
@@ -97,16 +99,15 @@ def small(cases: Iterable[Case]) -> list[Case]:
 def make(case: Case, mistakes: Mapping[str, Mistake]) -> dict[str, Result]:
     """Make in the case those mistakes that can be made there, and hold each against the right implementation."""
     made = makeable(case, mistakes)
-    results = hold(case, {RIGHT: load(RIGHT)} | made, against=(RIGHT,)) if made else {}
-    return {name: results[name] for name in made}
+    return hold(case, made, {"right": RIGHT}) if made else {}
 
 
 def name(kill: Kill) -> None:
-    """Take the mistake for a candidate of which nothing is known, and enter what a diagnosis names it."""
-    results = [replace(result, diagnosis=[], observed=[]) for result in kill.results.values()]
+    """Diagnose the mistake as if it were a user's implementation, and enter the names that it gets."""
+    results = kill.results.values()
     caught = spread((result for result in results if result.verdict == "disagree"), TOLD_BY)
-    diagnose(kill.mistake, [*caught, *(result for result in results if result.verdict == "agree")])
-    kill.named = [{diagnosis.name for diagnosis in result.diagnosis} for result in caught]
+    explanations = diagnose(kill.mistake, [*caught, *(result for result in results if result.verdict == "agree")])
+    kill.named = [{cause.name for cause in explanations[result].causes} for result in caught]
 
 
 def where(result: Result) -> dict[str, Any]:
@@ -126,8 +127,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("pattern", nargs="?", metavar="PATTERN", help="mistakes whose name contains it, or matches it with * and ?")
     add("--json", metavar="FILE", type=Path, help="write the whole matrix there")
-    add("--diagnose", action="store_true", help="take each for a candidate, too, and show what it is named")
-    add("--list", action="store_true", help="print the names with what each is, and stop")
+    add("--diagnose", action="store_true", help="diagnose each as if it were yours, and show the names that it gets")
+    add("--list", action="store_true", help="print each name with a description, and stop")
     parser.set_defaults(run=show_kills)
 
 

@@ -1,4 +1,4 @@
-"""`twingrad read`: a pair in the terminal, or all that there is as a folder of pages."""
+"""Show the NumPy and the PyTorch implementation side by side: a pair in the terminal, or all of them as pages."""
 
 from __future__ import annotations
 

@@ -4,24 +4,35 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
-from typing import Any, get_args
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from reference.judge.result import Result, Verdict
+from reference.judge.result import Result
 from reference.judge.tolerance import STAGES, TOLERANCE, Stage, kind_of
+from reference.mistakes.explanation import Cause, Explanation
 
 CASE_BY_CASE = 24
 """Up to so many results are shown one by one; of more, one row for each model and dtype."""
 
 COLOURS = {"agree": "green", "disagree": "red", "variant": "yellow", "unsupported": "yellow", "error": "red"}
+"""The verdicts that a reader is told, each in its colour."""
+
+Explanations = Mapping[Result, Explanation]
+NONE = Explanation()
 
 
-def show(results: Sequence[Result], console: Console) -> None:
+def verdict_of(result: Result, explanations: Explanations) -> str:
+    """What a reader is told of a result: its verdict, or "variant" where it disagrees by variants alone."""
+    explanation = explanations.get(result)
+    return "variant" if explanation and explanation.variants_alone else result.verdict
+
+
+def show(results: Sequence[Result], explanations: Explanations, console: Console) -> None:
     """Print the table, then every disagreement, error and gap in a sentence of its own."""
     names = list(dict.fromkeys(result.implementation for result in results))
     one_by_one = len(results) <= CASE_BY_CASE
@@ -40,51 +51,49 @@ def show(results: Sequence[Result], console: Console) -> None:
         own = [[result for result in members if result.implementation == name] for name in names]
         cells = [" / ".join(_worst(of, stage) for of in own) for stage in STAGES]
         count = [] if one_by_one else [str(len(cases))]
-        table.add_row(*key, *count, str(sum(cases.values())), *cells, _verdicts(members))
+        table.add_row(*key, *count, str(sum(cases.values())), *cells, _verdicts(members, explanations))
     console.print(table)
     if not one_by_one:
         console.print(_tolerances(results))
-    wrong = [result for result in results if result.verdict in ("disagree", "variant", "error")]
+    wrong = [result for result in results if result.verdict in ("disagree", "error")]
     for result in wrong[:CASE_BY_CASE]:
         what = result.first_divergence or result.reason
-        verdict = (result.verdict, COLOURS[result.verdict])
-        line = Text.assemble(verdict, f" {result.case.id}, {result.implementation}: {what}")
+        verdict = verdict_of(result, explanations)
+        line = Text.assemble((verdict, COLOURS[verdict]), f" {result.case.id}, {result.implementation}: {what}")
         console.print(line, soft_wrap=True)
     if len(wrong) > CASE_BY_CASE:
         console.print(Text(f"and {len(wrong) - CASE_BY_CASE} more, which --json FILE has"))
-    _show_diagnoses(results, console)
-    for against, number in Counter(r.against for r in results if r.worst).items():
+    _show_explanations(results, explanations, console)
+    for against, number in Counter(r.against for r in results if r.errors).items():
         console.print(Text(f"{number} of {len(results)} held against {against}"), soft_wrap=True)
     gaps = Counter(r.reason for r in results if r.verdict in ("agree", "unsupported") and r.reason)
     for reason, number in gaps.items():
         console.print(Text(f"{number} of {len(results)}: {reason}"), soft_wrap=True)
-    console.print(Text(summary_line(results)))
+    console.print(Text(summary_line(results, explanations)))
 
 
-def _show_diagnoses(results: Sequence[Result], console: Console) -> None:
-    """Each mistake that explains disagreements once, with the first of them; then what is left unexplained."""
-    explained: dict[tuple[str, str], list[Result]] = {}
+def _show_explanations(results: Sequence[Result], explanations: Explanations, console: Console) -> None:
+    """Each cause once, as it shows in the first result that has it; then what is left unexplained."""
+    causes: dict[tuple[str, str], list[Cause]] = {}
     for result in results:
-        for diagnosis in result.diagnosis:
-            explained.setdefault((result.implementation, diagnosis.name), []).append(result)
-    wrong = [result for result in results if result.verdict in ("disagree", "variant")]
-    for (_, name), members in explained.items():
-        diagnosis = next(found for found in members[0].diagnosis if found.name == name)
-        colour = "yellow" if diagnosis.kind == "variant" else "red"
-        title = (f"{diagnosis.kind} {name}", colour)
-        console.print(Text.assemble("\n", title, f" explains {len(members)} of {len(wrong)}"))
-        for line in (diagnosis.sentence, f"look for  {diagnosis.wrong}", f"expected  {diagnosis.right}"):
+        for cause in explanations.get(result, NONE).causes:
+            causes.setdefault((result.implementation, cause.name), []).append(cause)
+    wrong = [result for result in results if result.verdict == "disagree"]
+    for cause, *others in causes.values():
+        title = (f"{cause.kind} {cause.name}", "yellow" if cause.kind == "variant" else "red")
+        console.print(Text.assemble("\n", title, f" explains {1 + len(others)} of {len(wrong)}"))
+        for line in (cause.sentence, f"look for  {cause.wrong}", f"expected  {cause.right}"):
             console.print(Text(f"  {line}"), soft_wrap=True)
-    unexplained = [result for result in wrong if result.observed]
-    if unexplained:
-        # the one of which something can be said of a tensor that is true of many
-        lines = [line for result in unexplained for line in result.observed]
+    observed = {result: seen for result in wrong if (seen := explanations.get(result, NONE).observed)}
+    if observed:
+        # of all of them the one with a line on a tensor that is true of most others
+        lines = (line for seen in observed.values() for line in seen)
         common = Counter(line for line in lines if not line.startswith(("step ", "before step ")))
-        first = max(unexplained, key=lambda result: max((common[line] for line in result.observed), default=0))
-        console.print(Text(f"\nno known mistake explains {len(unexplained)} of {len(wrong)}; in {first.case.id}:"))
-        for line in first.observed:
+        first = max(observed, key=lambda result: max(common[line] for line in observed[result]))
+        console.print(Text(f"\nno known mistake explains {len(observed)} of {len(wrong)}; in {first.case.id}:"))
+        for line in observed[first]:
             console.print(Text(f"  {line}"), soft_wrap=True)
-    long = sum(not result.diagnosis and not result.observed for result in wrong)
+    long = sum(result not in explanations for result in wrong)
     if long:
         console.print(Text(f"\n{long} of {len(wrong)} take too many steps to be searched for mistakes"))
     if wrong:
@@ -99,9 +108,9 @@ def _tolerances(results: Sequence[Result]) -> Table:
     table.add_column("dtype")
     met: dict[tuple[str, str], float] = {}
     for result in results:
-        for stage, share in result.share.items():
-            key = result.case.dtype, kind_of(result.case, stage)
-            met[key] = max(share, met.get(key, 0.0))
+        for error in result.errors:
+            key = result.case.dtype, kind_of(result.case, error.stage)
+            met[key] = max(error.share, met.get(key, 0.0))
     kinds = list(dict.fromkeys(kind for allowed in TOLERANCE.values() for kind in allowed))
     for kind in kinds:
         table.add_column(kind, justify="right")
@@ -116,21 +125,21 @@ def _worst(results: Sequence[Result], stage: Stage) -> str:
     return "–" if worst is None else f"{worst:.3g}"
 
 
-def summary(results: Sequence[Result]) -> dict[str, int]:
+def summary(results: Sequence[Result], explanations: Explanations) -> dict[str, int]:
     """How many results there are of each verdict."""
-    counted = Counter(result.verdict for result in results)
-    return {verdict: counted[verdict] for verdict in get_args(Verdict)}
+    counted = Counter(verdict_of(result, explanations) for result in results)
+    return {verdict: counted[verdict] for verdict in COLOURS}
 
 
-def summary_line(results: Sequence[Result]) -> str:
+def summary_line(results: Sequence[Result], explanations: Explanations) -> str:
     """The summary in words."""
     cases = len({result.case.id for result in results})
-    counts = ", ".join(f"{number} {verdict}" for verdict, number in summary(results).items() if number)
+    counts = ", ".join(f"{number} {verdict}" for verdict, number in summary(results, explanations).items() if number)
     return f"{cases} cases: {counts}"
 
 
-def _verdicts(members: Sequence[Result]) -> str:
-    counted = Counter(result.verdict for result in members)
+def _verdicts(members: Sequence[Result], explanations: Explanations) -> str:
+    counted = Counter(verdict_of(result, explanations) for result in members)
     parts = [
         f"[{COLOURS[verdict]}]{verdict if len(counted) == 1 else f'{number} {verdict}'}[/]"
         for verdict, number in counted.items()
@@ -138,18 +147,18 @@ def _verdicts(members: Sequence[Result]) -> str:
     return ", ".join(parts)
 
 
-def as_json(results: Sequence[Result], env: dict[str, Any]) -> str:
+def as_json(results: Sequence[Result], explanations: Explanations, env: dict[str, Any]) -> str:
     """The results as JSON: one object a case and implementation, with the summary and the environment."""
     rows = []
     for result in results:
         first = result.first_divergence
-        worst = max(result.worst.values(), default=None)
+        worst, explanation = result.worst_of(), explanations.get(result, NONE)
         rows.append(
             {
                 "case": result.case.id,
                 "implementation": result.implementation,
                 "against": result.against,
-                "verdict": result.verdict,
+                "verdict": verdict_of(result, explanations),
                 "worst_eps": None if worst is None else _number(worst),
                 "first_divergence": first
                 and {
@@ -162,13 +171,13 @@ def as_json(results: Sequence[Result], env: dict[str, Any]) -> str:
                 },
                 "diagnosis": [
                     {"name": found.name, "sentence": found.sentence, "tensors": list(found.tensors)}
-                    for found in result.diagnosis
+                    for found in explanation.causes
                 ],
-                "observed": result.observed,
+                "observed": list(explanation.observed),
                 "reason": result.reason,
             }
         )
-    whole = {"results": rows, "summary": summary(results), "environment": env}
+    whole = {"results": rows, "summary": summary(results, explanations), "environment": env}
     return json.dumps(whole, indent=1, allow_nan=False) + "\n"
 
 

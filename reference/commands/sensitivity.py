@@ -1,4 +1,4 @@
-"""`twingrad sensitivity`: how small an error in one single entry of a gradient is noticed."""
+"""Show how small an error in one single entry of a gradient is noticed, by planting errors in right gradients."""
 
 from __future__ import annotations
 
@@ -24,20 +24,24 @@ from reference.commands.choice import add_choice, chosen
 from reference.commands.exit_codes import AGREE, DISAGREE
 from reference.commands.files import check_writable, write_whole
 from reference.commands.progress import tracked
-from reference.contract import RowGrad
+from reference.commands.twins import twins
+from reference.contract import Implementation, RowGrad
 from reference.environment import environment, sentence
 from reference.judge.form import flat
-from reference.judge.load import load
-from reference.judge.result import Result
-from reference.judge.run import TRUTH, TWINS, Runner, compare, follow, start
-from reference.mistakes.known import RIGHT
+from reference.judge.run import compare, follow
+from reference.judge.runner import Runner, start
 
 AIM = {"float64": 1e-12, "float32": 1e-4}
-"""An error of this part of the entry must be noticed in the first step, wherever it is."""
+"""In the first step a relative error of this size must be noticed in every entry, by dtype."""
 
-ENTRIES, LATE, SIZE = 3, 15, 0.1
-"""So many entries of each tensor get an error, in the first step and in one of so many; those that are at least so
-large, beside the largest of their row."""
+ENTRIES = 3
+"""The number of entries of each tensor that get an error."""
+
+LATE = 15
+"""Entries get an error in the first step, and in one that is drawn from the next ones up to this."""
+
+SIZE = 0.1
+"""An entry that gets an error is at least this part of the largest entry of its row."""
 
 ERRORS = 10 ** np.arange(-1, -17, -0.125)
 """Relative errors, the largest first."""
@@ -45,7 +49,7 @@ ERRORS = 10 ** np.arange(-1, -17, -0.125)
 
 @dataclass(frozen=True)
 class Plant:
-    """An error that was planted, and the smallest part of the entry from which on it is noticed."""
+    """An entry that got errors, and the smallest relative error that is noticed there."""
 
     case: str
     dtype: str
@@ -71,10 +75,9 @@ def show(options: argparse.Namespace) -> int:
         check_writable(options.json)
     seed = random.randrange(2**31) if options.seed is None else options.seed
     draw = random.Random(seed)
-    for twin in TWINS:
-        load(twin)  # before the limit, which reaches only what is loaded
+    right, other = twins().values()  # before the limit, which reaches only what is loaded
     with threadpoolctl.threadpool_limits(1):
-        plants = [plant for case in tracked(cases) for plant in planted(case, draw)]
+        plants = [plant for case in tracked(cases) for plant in planted(case, right, other, draw)]
         env = environment()
     if options.json:
         whole = {"seed": seed, "plants": [asdict(plant) for plant in plants], "environment": env}
@@ -85,18 +88,18 @@ def show(options: argparse.Namespace) -> int:
     return DISAGREE if any(plant.noticed > AIM[plant.dtype] for plant in first) else AGREE
 
 
-def planted(case: Case, draw: random.Random) -> Iterator[Plant]:
-    """Train the right twin beside what it is held against, and plant errors in its gradients."""
-    exact = definition.arithmetic_for(case) is not None
-    other = TRUTH if exact else next(twin for twin in TWINS if twin != RIGHT)
+def planted(case: Case, twin: Implementation, other: Implementation, draw: random.Random) -> Iterator[Plant]:
+    """Train a twin beside what it is held against, the exact values or the other twin, and plant errors in its
+    gradients.
+    """
     short = replace(case, steps=min(case.steps, LATE)) if case.lr_decay_to is None else case
     weights = short.weights()
-    runners = [start(short, other, definition if exact else load(other), weights)]
-    runners.append(start(short, RIGHT, load(RIGHT), weights))
+    yardstick = start(short, "yardstick", definition if definition.arithmetic_for(case) else other, weights)
+    right = start(short, "right", twin, weights)
     late = draw.randint(2, short.steps) if short.steps > 1 else 1
-    for step in follow(short, runners, weights, (other,)):
+    for step in follow(short, [right], [yardstick]):
         if step in (1, late):
-            yield from (noticed(short, step, *place, *runners) for place in places(runners[1], draw))
+            yield from (noticed(short, step, *place, yardstick, right) for place in places(right, draw))
         if step == late:
             break
 
@@ -114,24 +117,24 @@ def places(right: Runner, draw: random.Random) -> Iterator[tuple[str, tuple[int,
 
 
 def noticed(case: Case, step: int, tensor: str, index: tuple[int, ...], other: Runner, right: Runner) -> Plant:
-    """The smallest error of the entry that the comparison notices, as it notices every larger one."""
+    """Try smaller and smaller errors in the entry, until one is not noticed."""
     smallest = float("inf")
     for size in ERRORS:
-        wrong = Runner(Result(case, "planted"), out=dict(right.out))
+        wrong = Runner(case, "planted", out=dict(right.out))
         gradient = right.out["grads"][tensor]
         values = (gradient.values if isinstance(gradient, RowGrad) else gradient).copy()
         values[index] *= values.dtype.type(1 + size)
         altered = replace(gradient, values=values) if isinstance(gradient, RowGrad) else values
         wrong.out["grads"] = right.out["grads"] | {tensor: altered}
-        compare(wrong, other, case, step, both=False)
-        if not any(d.tensor == tensor and d.stage == "grads" for d in wrong.result.divergences):
+        compare(wrong, other, step, both=False)
+        if not any(d.tensor == tensor and d.stage == "grads" for d in wrong.divergences):
             break
         smallest = float(size)
     return Plant(case.id, case.dtype, step, tensor, index, smallest)
 
 
 def table(plants: Sequence[Plant]) -> Table:
-    """For each dtype, in the first step and later, the error that is noticed everywhere, and the worst place."""
+    """A line for each dtype, for the first step and the later one: which errors are noticed, and the worst place."""
     title = Text("the smallest error that is noticed in one entry of a gradient, at least a tenth of its row's largest")
     shown = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for column in ("dtype", "step"):

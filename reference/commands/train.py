@@ -1,4 +1,7 @@
-"""`twingrad train`: a model learns a text, through the contract, in whichever implementation."""
+"""Train a model on a text: skip-gram or CBOW with negative sampling, or a classifier of paragraphs by chapter.
+
+The NumPy twin trains it, or whichever implementation you name.
+"""
 
 from __future__ import annotations
 
@@ -15,20 +18,21 @@ from typing import Literal
 
 import numpy as np
 import threadpoolctl
-from jaxtyping import Float
-from numpy import ndarray
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from reference.cases import CBOW, SGD, Case, Classifier, NegativeSampling, SkipGram, Text
 from reference.commands.exit_codes import AGREE, DISAGREE, INTERRUPTED, NOTHING
 from reference.commands.files import check_writable, complain, write_whole
+from reference.commands.learned import accuracy, neighbours, word2vec
+from reference.commands.twins import TWINS, twin
 from reference.contract import Params
 from reference.data import text
 from reference.errors import BadInput, Unsupported, one_line
 from reference.judge.form import as_loss, as_params
 from reference.judge.load import load
-from reference.judge.run import TWINS, Runner, close, follow, start
+from reference.judge.run import follow
+from reference.judge.runner import Runner, start
 
 LR = {"skipgram": 0.1, "cbow": 0.25, "classifier": 0.5}
 """By model; word2vec's own rates, 0.025 and 0.05, are for texts a thousand times as long as Python's manual."""
@@ -106,15 +110,15 @@ def _train(options: argparse.Namespace) -> int:
     case = case_of(options)
     assert isinstance(case.data, Text)
     corpus, weights = text.read(case.data.source, case.data.min_count), initial(case)
-    names = [options.implementation]
+    modules = {options.implementation: load(options.implementation)}
     if options.verify_every:
-        names.append(next(twin for twin in TWINS if twin != options.implementation))
-    modules = {name: load(name) for name in names}
+        other = next(name for name in TWINS if name != options.implementation)
+        modules[other] = twin(other)
     with threadpoolctl.threadpool_limits(1), np.errstate(all="ignore"), _interruptible() as interrupted:
         runners = [start(case, name, module, weights) for name, module in modules.items()]
         for runner in runners:
             _check(runner)
-        losses = _verified(case, runners, weights, options.verify_every) if runners[1:] else _alone(case, runners[0])
+        losses = _verified(case, runners, options.verify_every) if runners[1:] else _alone(case, runners[0])
         done, seconds = _walk(case, losses, interrupted)
         params = _params(case, runners[0])
         written = ""
@@ -215,12 +219,11 @@ def words_a_step(case: Case) -> float:
 
 
 def _check(runner: Runner) -> None:
-    """Raise what the result says: that the case is not done, or what went wrong."""
-    name, result = runner.result.implementation, runner.result
-    if result.verdict == "unsupported":
-        raise Unsupported(result.reason)
-    if result.verdict == "error":
-        raise Stopped(f"{name}: {result.reason}")
+    """Raise Unsupported where the implementation does not do the case, Stopped where something went wrong."""
+    if runner.verdict == "unsupported":
+        raise Unsupported(runner.reason)
+    if runner.verdict == "error":
+        raise Stopped(f"{runner.name}: {runner.reason}")
     missing = [what for what in ("step", "params") if not hasattr(runner.trainer, what)]
     if missing:
         raise Unsupported(f"its trainer has no {' and no '.join(f'{what}()' for what in missing)}")
@@ -228,23 +231,22 @@ def _check(runner: Runner) -> None:
 
 def _alone(case: Case, runner: Runner) -> Iterator[float]:
     """Train; yields the loss of each step."""
-    trainer, name = runner.trainer, runner.result.implementation
+    trainer = runner.trainer
     for step, batch in enumerate(case.batches(), start=1):
         try:
             loss = as_loss(trainer.loss_and_grads(batch)[0])
             trainer.step()
         except (Exception, SystemExit) as error:
-            raise Stopped(f"{name}: step {step} raised {one_line(error)}") from None
+            raise Stopped(f"{runner.name}: step {step} raised {one_line(error)}") from None
         yield loss
 
 
-def _verified(case: Case, runners: Sequence[Runner], weights: Params, every: int) -> Iterator[float]:
+def _verified(case: Case, runners: Sequence[Runner], every: int) -> Iterator[float]:
     """Train the first beside the second; yields the loss of each step. Raises Stopped where they part."""
     runner, other = runners
-    names = [either.result.implementation for either in runners]
-    for _ in follow(case, runners, weights, names, every):
-        if first := runner.result.first_divergence:
-            raise Stopped(f"{runner.result.implementation} departs from {other.result.implementation} at {first}")
+    for _ in follow(case, runners, runners, every):
+        if runner.divergences:
+            raise Stopped(f"{runner.name} departs from {other.name} at {runner.close().first_divergence}")
         for either in runners:
             _check(either)
         yield runner.out["loss"]
@@ -252,20 +254,19 @@ def _verified(case: Case, runners: Sequence[Runner], weights: Params, every: int
 
 def _agreement(runners: Sequence[Runner], every: int) -> str:
     runner, other = runners
-    close(runner)
-    worst, gaps = max(runner.result.worst.values()), runner.result.reason
-    beside = f"held against {other.result.implementation} every {every} steps: at most {worst:.3g} eps off"
-    return f"{beside}; {gaps}" if gaps else beside
+    result = runner.close()
+    beside = f"held against {other.name} every {every} steps: at most {result.worst_of():.3g} eps off"
+    return f"{beside}; {result.reason}" if result.reason else beside
 
 
 def _params(case: Case, runner: Runner) -> Params:
     try:
         params = as_params(case, runner.trainer.params())
     except (Exception, SystemExit) as error:
-        raise Stopped(f"{runner.result.implementation}: params() raised {one_line(error)}") from None
+        raise Stopped(f"{runner.name}: params() raised {one_line(error)}") from None
     for name, values in params.items():
         if not np.isfinite(values).all():
-            raise Stopped(f"{runner.result.implementation}: {name} is no longer finite; a smaller --lr may help")
+            raise Stopped(f"{runner.name}: {name} is no longer finite; a smaller --lr may help")
     return params
 
 
@@ -312,50 +313,3 @@ def _interruptible() -> Iterator[list[bool]]:
         yield asked
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-# --- what was learned ------------------------------------------------------------------------------------------------
-
-
-def word2vec(words: Sequence[str], vectors: Float[ndarray, "V D"]) -> str:
-    """The vectors in word2vec's text format: `V D`, then a word and its numbers a line.
-
-    Nine digits are what a float32 needs to be read back as the same one.
-    """
-    lines = (" ".join([word, *(f"{x:.9g}" for x in row.tolist())]) for word, row in zip(words, vectors, strict=True))
-    return "\n".join([f"{len(words)} {vectors.shape[1]}", *lines, ""])
-
-
-def neighbours(
-    corpus: text.Corpus, vectors: Float[ndarray, "V D"], words: int = 8, near: int = 5
-) -> list[tuple[str, list[tuple[str, float]]]]:
-    """The words nearest, by cosine, to some frequent ones: those that tell most about the chapter they stand in.
-
-    What a word tells is count · KL(chapters given the word ‖ chapters), so that "the" tells nothing in any language.
-    """
-    found = np.zeros((len(corpus.words), corpus.num_chapters))
-    for ids, chapter in zip(corpus.sentences, corpus.chapters, strict=True):
-        np.add.at(found[:, chapter], ids, 1)
-    by_chance = found.sum(axis=1, keepdims=True) * found.sum(axis=0) / found.sum()
-    told = (found * np.log(found / by_chance, out=np.zeros_like(found), where=found > 0)).sum(axis=1)
-    told[[len(word) < 2 for word in corpus.words]] = -1
-    unit = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), np.finfo(vectors.dtype).tiny)
-    listed = []
-    for word in np.argsort(-told, kind="stable")[:words]:
-        cosines = unit @ unit[word]
-        nearest = [other for other in np.argsort(-cosines, kind="stable") if other != word][:near]
-        listed.append((corpus.words[word], [(corpus.words[other], float(cosines[other])) for other in nearest]))
-    return listed
-
-
-def accuracy(case: Case, params: Params) -> tuple[float, float]:
-    """The share of training paragraphs whose chapter the classifier tells, and that of the most frequent chapter."""
-    assert isinstance(case.data, Text)
-    assert isinstance(case.model, Classifier)
-    ids, labels = text.read(case.data.source, case.data.min_count).bags(case.data.length)
-    active = params["embedding.weight"][ids].mean(axis=1)
-    *hidden, last = case.model.layers
-    for name in hidden:
-        active = np.maximum(active @ params[f"{name}.weight"].T + params[f"{name}.bias"], 0)
-    guesses = (active @ params[f"{last}.weight"].T + params[f"{last}.bias"]).argmax(axis=1)
-    return float((guesses == labels).mean()), float(np.bincount(labels).max() / len(labels))

@@ -1,4 +1,4 @@
-"""`twingrad vectors`: exact values in files, for any language."""
+"""Write exact values to files, or compare what a program in any language computed with them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from reference.commands.exit_codes import AGREE
 from reference.commands.files import check_writable, write_whole
 from reference.commands.progress import tracked
 from reference.commands.report import as_json, show
-from reference.commands.verify import diagnosed, exit_code
+from reference.commands.verify import exit_code, explained
 from reference.environment import environment
 from reference.errors import BadInput, Unsupported
 from reference.vectors.checking import checked
@@ -70,8 +70,8 @@ def check_vectors(options: argparse.Namespace) -> int:
     if options.json:
         check_writable(options.json)
     results, given = checked(options.vectors or [HERE], options.results)
-    diagnosed({str(options.results): given}, results)
+    explanations = explained({str(options.results): given}, results)
     if options.json:
-        write_whole(options.json, as_json(results, environment()))
-    show(results, Console(width=None if sys.stdout.isatty() else 200))
+        write_whole(options.json, as_json(results, explanations, environment()))
+    show(results, explanations, Console(width=None if sys.stdout.isatty() else 200))
     return exit_code(results)

@@ -1,1 +1,1 @@
-"""Hold one implementation against another: load, run, one form, distance, result."""
+"""Hold one implementation against another: load it, run it, bring what it returns to one form, and compare."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from reference.contract import RowGrad
 
-_TINY = np.finfo(np.float64).tiny
+TINY = np.finfo(np.float64).tiny
 
 Distance = tuple[float, tuple[int, ...], float | str, float | str]
 """Error in eps, index, expected and got, at the worst entry."""
@@ -20,7 +20,7 @@ def error(expected: np.ndarray, got: np.ndarray, largest: np.ndarray, eps: float
     largest: one number a row, as `row_sizes` gives them, in float64. Infinite where either side is not finite; beyond
     every bound where something is found in a row that has always been zero.
     """
-    unit = np.maximum(largest * eps, _TINY)
+    unit = np.maximum(largest * eps, TINY)
     with np.errstate(all="ignore"):
         relative = np.abs(got - expected) / (unit[..., None] if expected.ndim > 1 else unit)
     index = tuple(int(i) for i in np.unravel_index(relative.argmax(), relative.shape))  # argmax stops at a NaN

@@ -1,4 +1,4 @@
-"""Load an implementation."""
+"""Load an implementation that a user names: a module, or a Python file."""
 
 from __future__ import annotations
 

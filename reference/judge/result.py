@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
 from reference.cases import Case
-from reference.judge.distance import _TINY
+from reference.judge.distance import TINY
 from reference.judge.tolerance import STAGES, Stage
+
+Verdict = Literal["agree", "disagree", "unsupported", "error"]
 
 
 @dataclass(frozen=True)
@@ -32,40 +34,32 @@ class Divergence:
         values = f"expected {self.expected}, got {self.got}"
         if self.stage == "params" and np.isinf(self.eps) and not isinstance(self.got, str) and np.isfinite(self.got):
             off = " (the row never had a gradient, and must stay bit for bit)"
-        elif self.expected == 0 and self.eps > 1 / _TINY**0.5:
+        elif self.expected == 0 and self.eps > 1 / TINY**0.5:
             off = " (where all of the row has always been 0)"
         else:
             off = f" ({self.eps:.3g} eps off)" if np.isfinite(self.eps) else ""
         return f"step {self.step}, {self.stage}, {self.tensor}{where}: {values}{off}"
 
 
-Verdict = Literal["agree", "disagree", "variant", "unsupported", "error"]
-
-
 @dataclass(frozen=True)
-class Diagnosis:
-    """A known mistake or variant that explains a disagreement, and the tensors in which it shows first.
-
-    sentence: says so, with the row where that is one. wrong, right: the line to look for, and what should stand there.
+class LargestError:
+    """The largest error of one tensor over all steps: in eps of its row's largest entry, and as a share of what is
+    allowed in the step.
     """
 
-    name: str
-    kind: str
-    tensors: tuple[str, ...]
-    sentence: str
-    wrong: str
-    right: str
+    stage: Stage
+    tensor: str
+    eps: float
+    share: float
 
 
-@dataclass
+@dataclass(frozen=True, eq=False)
 class Result:
-    """How one implementation did in one case.
+    """How one implementation did in one case. It never changes, and each is equal to itself alone.
 
-    against: what it was held against. worst: the largest error in eps by stage and tensor, over all steps. share: by
-    stage, the largest part of the tolerance that an error took. divergences: all that went over the tolerance
-    in the step in which the first did; the run ends there. diagnosis: what explains them. observed: what can be seen of
-    them where nothing does. steps: how many batches were trained on. reason: why it is
-    unsupported or an error, or what was not covered.
+    against: what it was held against. reason: why it is unsupported or an error, or what was not covered. steps: how
+    many batches it was trained on. errors: one for each tensor that was compared. divergences: all that were over the
+    tolerance in the first step that had one; the run ends there.
     """
 
     case: Case
@@ -74,11 +68,8 @@ class Result:
     verdict: Verdict = "agree"
     reason: str = ""
     steps: int = 0
-    worst: dict[tuple[Stage, str], float] = field(default_factory=dict)
-    share: dict[Stage, float] = field(default_factory=dict)
-    divergences: list[Divergence] = field(default_factory=list)
-    diagnosis: list[Diagnosis] = field(default_factory=list)
-    observed: list[str] = field(default_factory=list)
+    errors: tuple[LargestError, ...] = ()
+    divergences: tuple[Divergence, ...] = ()
 
     @property
     def first_divergence(self) -> Divergence | None:
@@ -86,6 +77,7 @@ class Result:
         order = sorted(self.divergences, key=lambda d: (STAGES.index(d.stage), -d.eps))
         return order[0] if order else None
 
-    def worst_of(self, stage: Stage) -> float | None:
-        """The largest error of a stage in eps, None where it was not covered."""
-        return max((eps for (at, _), eps in self.worst.items() if at == stage), default=None)
+    def worst_of(self, stage: Stage | None = None, tensor: str | None = None) -> float | None:
+        """The largest error in eps, of a stage or of one of its tensors; None where nothing of it was compared."""
+        found = (error.eps for error in self.errors if stage in (None, error.stage) and tensor in (None, error.tensor))
+        return max(found, default=None)

@@ -2,9 +2,9 @@
 
 Each mistake is an implementation too, so it is held against the candidate as everything else is held against the truth:
 in every stage and step, within the same tolerance. It is named where it equals the candidate, provided that it equals
-it, or is not made at all, in every other case too, be it one that the candidate fails or one that it passes. Of what
-no single mistake explains, two at once are tried, of which one alone shows in a tensor of its own. Where that finds
-nothing either, nothing is named, and it is said what can be seen.
+it, or is not made at all, in every other case too, be it one that the candidate fails or one that it passes. Where no
+single mistake explains a result, two at once are tried, of which one alone shows in a tensor of its own. Where that
+finds nothing either, no mistake is named, and the explanation says what can be seen.
 """
 
 from __future__ import annotations
@@ -22,25 +22,34 @@ from reference.cases import Batch, Case
 from reference.contract import Implementation, Params, RowGrad
 from reference.judge.distance import Likeness, row_sizes
 from reference.judge.form import flat
-from reference.judge.load import load
-from reference.judge.result import Diagnosis, Result
-from reference.judge.run import TRUTH, Runner, close, follow, start
+from reference.judge.result import Result
+from reference.judge.run import follow
+from reference.judge.runner import Runner, start
 from reference.judge.tolerance import STAGES, Stage, tolerance
+from reference.mistakes.explanation import Cause, Explanation
 from reference.mistakes.known import RIGHT, Known, known, makeable
 from reference.mistakes.planting import together
 
-STEPS, PROBES, PASSED = 20, 6, 40
-"""Cases of at most so many steps are looked at; so many of those that fail at first; so many of those that pass."""
+STEPS = 20
+"""Cases of more steps are left out."""
 
-FEW, PARTS = 4, 8
-"""Of more mistakes than so many that no case tells apart, none is named. With so many that explain a part, every other
-one is tried."""
+PROBES = 6
+"""So many of the cases that fail are looked at first, to drop the mistakes that explain none of them."""
+
+PASSED = 40
+"""The largest number of cases that pass that are looked at."""
+
+FEW = 4
+"""Where more mistakes than this explain a result and no case tells them apart, none of them is named."""
+
+PARTS = 8
+"""Where two mistakes at once are looked for, one of the two is among so many that explain the most tensors."""
 
 SINGLE = 32 * float(np.finfo(np.float32).eps)
-"""What may be off by no more than this, of a row's largest entry, may have been rounded to float32 on its way."""
+"""Where nothing is off by more than this part of its row's largest entry, some of it may have been float32."""
 
 LISTED = 8
-"""So many rows or tensors are named."""
+"""The largest number of rows or tensors in one line."""
 
 Hypothesis = tuple[str, ...]
 """The names of the mistakes that are made."""
@@ -48,16 +57,17 @@ Hypothesis = tuple[str, ...]
 Hypotheses = dict[Hypothesis, Implementation]
 
 
-def diagnose(candidate: Implementation, results: Sequence[Result]) -> None:
-    """Enter in each result that disagrees what explains it, or what can be seen of it.
+def diagnose(candidate: Implementation, results: Sequence[Result]) -> dict[Result, Explanation]:
+    """What explains each result that disagrees, or what can be seen of it.
 
-    A result that is explained by a variant alone gets the verdict "variant".
+    results: all that there are of the candidate, those that agree too: no mistake is named that one of them rules out.
+    A case of more than `STEPS` steps is left out.
     """
     passed = spread((result for result in results if result.verdict == "agree" and result.case.steps <= STEPS), PASSED)
     short = [result for result in results if result.verdict == "disagree" and result.case.steps <= STEPS]
-    right: Hypotheses = {(): load(RIGHT)}
     if not short:
-        return
+        return {}
+    right: Hypotheses = {(): RIGHT}
     failed = [result for result in short if not alike(result.case, right, candidate)]  # or it is a matter of rounding
     every = known()
     singles: Hypotheses = {(name,): one.mistake for name, one in every.items()}
@@ -67,28 +77,28 @@ def diagnose(candidate: Implementation, results: Sequence[Result]) -> None:
     if rest:
         explained |= sifted(pairs_for(rest, each, every), candidate, failed, passed)
     explained = trusted(explained, failed, passed)
+    explanations: dict[Result, Explanation] = {}
     for result in failed:
         found = [hypothesis for hypothesis, cases in explained.items() if result in cases]
         if len(found) > FEW:
             names = ", ".join(" and ".join(hypothesis) for hypothesis in found)
-            result.observed = [f"{len(found)} known mistakes look like this, and no case tells them apart: {names}"]
-        else:
-            result.diagnosis = [diagnosis for names in found for diagnosis in entries(result, names, candidate, every)]
-        if result.diagnosis and all(diagnosis.kind == "variant" for diagnosis in result.diagnosis):
-            result.verdict = "variant"
-    nameless = [result for result in short if not result.diagnosis and not result.observed]
+            line = f"{len(found)} known mistakes look like this, and no case tells them apart: {names}"
+            explanations[result] = Explanation(observed=(line,))
+        elif causes := [cause for names in found for cause in causes_of(result, names, candidate, every)]:
+            explanations[result] = Explanation(tuple(causes))
+    nameless = [result for result in short if result not in explanations]
     alone = tensors_alone([result for result in nameless if result in failed], each, every)
     for result in nameless:
-        result.observed = observations(result, candidate)
-        for tensor in wrong_of(result):
-            result.observed += [f"{tensor}: {words}" for words in alone.get(tensor, ())]
+        beside = [f"{tensor}: {words}" for tensor in wrong_of(result) for words in alone.get(tensor, ())]
+        explanations[result] = Explanation(observed=(*observations(result, candidate), *beside))
+    return explanations
 
 
 # --- which mistakes there are ----------------------------------------------------------------------------------------
 
 
 def spread(results: Iterable[Result], number: int = PROBES) -> list[Result]:
-    """Results of so many cases, as different as they can be, and the small ones first."""
+    """So many of the results, of cases that differ as much as possible; small cases come first."""
     small = sorted(results, key=lambda result: (result.case.dtype != "float64", size(result.case)))
     kinds: dict[Any, list[Result]] = {}
     for result in small:
@@ -126,18 +136,13 @@ def compared(case: Case, hypotheses: Hypotheses, other: Implementation) -> dict[
     if not hypotheses:
         return {}
     weights = case.weights()
-    candidate = start(case, OTHER, other, weights)
+    candidate = start(case, "candidate", other, weights)
     candidate.scale = Likeness()
     held = [start(case, " and ".join(names), mistake, weights) for names, mistake in hypotheses.items()]
-    for _ in follow(case, [candidate, *held], weights, (OTHER,)):
+    for _ in follow(case, held, [candidate]):
         if not all(np.isfinite(param).all() for param in candidate.out.get("params", {}).values()):
             break
-    for runner in held:
-        close(runner)
-    return {names: runner.result for names, runner in zip(hypotheses, held, strict=True)}
-
-
-OTHER = "candidate"
+    return {names: runner.close() for names, runner in zip(hypotheses, held, strict=True)}
 
 
 def sifted(
@@ -161,7 +166,7 @@ def sifted(
         done = {names: mistake for names, mistake in left.items() if names not in idle}
         equal = alike(result.case, done, candidate)
         others = {names: mistake for names, mistake in done.items() if names not in equal}
-        left = idle | equal | alike(result.case, others, load(RIGHT))
+        left = idle | equal | alike(result.case, others, RIGHT)
         if result.verdict == "disagree":
             for names in equal:
                 explains[names].append(result)
@@ -246,7 +251,7 @@ def explained_by(part: Result, result: Result) -> list[str]:
     stage = first_stage(result)
     off = off_in(part, stage) if part.steps == result.steps else set()
     # of what has another form than the contract's, nothing is compared
-    return [tensor for tensor in wrong_of(result) if tensor not in off and (stage, tensor) in part.worst]
+    return [tensor for tensor in wrong_of(result) if tensor not in off and part.worst_of(stage, tensor) is not None]
 
 
 def off_in(result: Result, stage: Stage) -> set[str]:
@@ -281,9 +286,7 @@ def tensors_alone(failed: Sequence[Result], each: OneByOne, every: Mapping[str, 
 # --- what is said of them --------------------------------------------------------------------------------------------
 
 
-def entries(
-    result: Result, names: Hypothesis, candidate: Implementation, every: Mapping[str, Known]
-) -> list[Diagnosis]:
+def causes_of(result: Result, names: Hypothesis, candidate: Implementation, every: Mapping[str, Known]) -> list[Cause]:
     """What each of the mistakes does in the case, with the tensors in which it shows."""
     shows = {names: wrong_of(result)}
     if len(names) > 1:
@@ -301,7 +304,7 @@ def entries(
         if tensors:
             mistake = every[name].mistake
             sentence = f"{', '.join(tensors)}: equals {mistake.sentence}{place(result, tensors)}"
-            found.append(Diagnosis(name, every[name].kind, tuple(tensors), sentence, mistake.wrong, mistake.right))
+            found.append(Cause(name, every[name].kind, tuple(tensors), sentence, mistake.wrong, mistake.right))
     return found
 
 
@@ -354,14 +357,13 @@ def observations(result: Result, candidate: Implementation) -> list[str]:
 
 def outputs(case: Case, candidate: Implementation) -> tuple[Runner, Runner, Params]:
     """The truth, or the NumPy twin, and the candidate, after the step in which they part; the parameters before it."""
-    exact = definition.arithmetic_for(case) is not None
-    name = TRUTH if exact else RIGHT
     weights = case.weights()
-    runners = [start(case, name, definition if exact else load(RIGHT), weights), start(case, OTHER, candidate, weights)]
+    truth = start(case, "truth", definition if definition.arithmetic_for(case) else RIGHT, weights)
+    runner = start(case, "candidate", candidate, weights)
     before, after = weights, weights
-    for _ in follow(case, runners, weights, (name,)):
-        before, after = after, runners[0].out.get("params", after)
-    return runners[0], runners[1], before
+    for _ in follow(case, [runner], [truth]):
+        before, after = after, truth.out.get("params", after)
+    return truth, runner, before
 
 
 def facts(

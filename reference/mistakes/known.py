@@ -1,16 +1,18 @@
-"""The mistakes and variants that are known, implementations like any other: looked up by name."""
+"""The mistakes and variants that are known, by name."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
+import numpy_impl
 from reference.cases import Case
+from reference.contract import Implementation
+from reference.mistakes.explanation import Kind
 from reference.mistakes.planting import MISTAKES, Mistake, calls
 from reference.mistakes.variants import VARIANTS
 
-RIGHT = "numpy_impl"
+RIGHT: Implementation = numpy_impl
 """The implementation in which the mistakes are made, and which is right without them."""
 
 
@@ -19,7 +21,7 @@ class Known:
     """One of them, and whether it is wrong or only another convention."""
 
     mistake: Mistake
-    kind: Literal["mistake", "variant"]
+    kind: Kind
 
 
 def known() -> dict[str, Known]:

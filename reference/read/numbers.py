@@ -18,11 +18,11 @@ from typing import Any
 
 import numpy as np
 
+import numpy_impl
 from reference.cases import SGD, Batch, Case, Classifier, Dialogue, PairBatch, SkipGram
 from reference.contract import Implementation, RowGrad
 from reference.data import text
 from reference.data.dialogue import DIALOGUE_CORPUS, DIALOGUE_IDS, DIALOGUE_LABELS
-from reference.judge.load import load
 from reference.mistakes import MISTAKES
 
 BAGS = Case("numbers", Classifier(10, 5, (10,), 2), SGD(lr=0.5), Dialogue(), steps=12, sparse=True)
@@ -41,7 +41,7 @@ MISTAKEN = {
 }
 """What can be planted, of the mistakes that there are."""
 
-TWIN = "numpy_impl"
+TWIN = f"{numpy_impl.__name__}."
 Arrays = dict[str, np.ndarray]
 
 
@@ -204,7 +204,7 @@ def _is_layer(returned: Any) -> bool:
 
 def _tell(story: Story, mistaken: Sequence[str]) -> dict[str, Any]:
     """The right run, and those with a mistake each; of these, where they first depart."""
-    right = _train(story, load(TWIN))
+    right = _train(story, numpy_impl)
     runs: list[dict[str, Any]] = [{"name": "right", "sentence": "", "departs": None, "arrays": right}]
     for name, mistake in _mistakes(mistaken).items():
         arrays = _train(story, mistake)
@@ -259,10 +259,8 @@ def watch(run: Callable[[], Any]) -> tuple[Any, list[Call]]:
         comprehension = code.co_name.startswith("<") and code.co_name != "<lambda>"
         if event != "return" or frame.f_back is None or comprehension:
             return
-        if module(frame).startswith((f"{TWIN}.", "reference.mistakes.")) and module(frame.f_back).startswith(
-            f"{TWIN}."
-        ):
-            caller = f"{module(frame.f_back).removeprefix(f'{TWIN}.')}.{frame.f_back.f_code.co_qualname}"
+        if module(frame).startswith((TWIN, "reference.mistakes.")) and module(frame.f_back).startswith(TWIN):
+            caller = f"{module(frame.f_back).removeprefix(TWIN)}.{frame.f_back.f_code.co_qualname}"
             given = next(iter(frame.f_locals.values()), None)
             calls.append(Call(caller, given[0] if isinstance(given, tuple) and given else given, returned))
 

@@ -71,9 +71,8 @@ def checked(vectors: Sequence[Path], results: Path) -> tuple[list[Result], Recor
 def _held(vector: Vector, exact: Recording, given: Recording, name: str) -> Result:
     """The result of the steps that were given."""
     case = replace(vector.case, steps=len(given.steps.get(vector.case.id, vector.steps)))
-    result = hold(case, {"vector": exact, name: given}, against=("vector",))[name]
-    result.against = "vectors"
-    if result.verdict == "agree" and case.steps < vector.case.steps:
-        gap = f"steps from {case.steps + 1} on"
-        result.reason = f"{result.reason}, {gap}" if result.reason else f"not covered: {gap}"
-    return result
+    result = hold(case, {name: given}, {"vector": exact}, "vectors")[name]
+    if result.verdict != "agree" or case.steps >= vector.case.steps:
+        return result
+    gap = f"steps from {case.steps + 1} on"
+    return replace(result, reason=f"{result.reason}, {gap}" if result.reason else f"not covered: {gap}")
