@@ -12,13 +12,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from reference.cases import Case, HierarchicalSoftmax
 from reference.catalogue import catalogue, select
-from reference.commands import cli
+from reference.commands import verify as verifying
 from reference.commands.cli import main
-from reference.commands.report import as_json
+from reference.commands.report import as_json, show
 from reference.errors import BadInput
+from reference.exact.arithmetic import Proof
+from reference.judge.result import Result
 from reference.judge.run import TWINS
 
 ONE = "classifier-one-sgd-dense-f64"
@@ -221,12 +224,32 @@ def test_table_names_every_case_and_cuts_nothing(verify: Command) -> None:
 @pytest.mark.long
 def test_many_cases_are_judged_in_two_processes_with_the_same_results(monkeypatch: pytest.MonkeyPatch) -> None:
     cases = select(catalogue(), ["linear-one-sgd"])
-    here = list(cli.judge_twins(cases))
-    monkeypatch.setattr(cli, "MANY", len(cases))
-    apart = list(cli.judge_twins(cases))
+    here = list(verifying.judge_twins(cases))
+    monkeypatch.setattr(verifying, "MANY", len(cases))
+    apart = list(verifying.judge_twins(cases))
     assert [[result.case.id for result in held.values()] for held in here] == [[case.id] * 2 for case in cases]
-    as_json = [as_json([result for held in judged for result in held.values()], {}) for judged in (here, apart)]
-    assert as_json[0] == as_json[1]
+    found = [as_json([result for held in judged for result in held.values()], {}) for judged in (here, apart)]
+    assert found[0] == found[1]
+    assert json.loads(found[0])["proof"]["numbers"] > 0
+
+
+def test_how_many_exact_numbers_were_proved(verify: Command, tmp_path: Path) -> None:
+    """Those of each case once, for both twins: loss, gradients, parameters and state of each step."""
+    file = tmp_path / "out.json"
+    code, out, _ = verify("linear-one-adam-dense-f*", "--json", file)
+    assert code == 0
+    numbers = 2 * 3 * (1 + (1 + 1 + 2) + 2 + 2 * 2)  # dtypes, steps; weight, bias and two inputs; two moments
+    assert f"\n{numbers} exact numbers, each proved to be the nearest of its dtype\n" in out
+    assert strict(file)["proof"] == {"numbers": numbers, "ties": 0, "bits": 128}
+
+
+def test_what_was_settled_as_a_tie_is_counted() -> None:
+    case = catalogue()[0]
+    results = [Result(case, name, proof=Proof(5000, 2, 2**14)) for name in TWINS]
+    stream = io.StringIO()
+    show(results, Console(file=stream, width=200))
+    proved = "5,000 exact numbers, each proved to be the nearest of its dtype; 2 of them settled as ties"
+    assert proved in stream.getvalue().splitlines()
 
 
 def test_output_that_knows_ascii_only(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -318,7 +341,7 @@ def test_json_of_the_twins(verify: Command, tmp_path: Path) -> None:
     file = tmp_path / "out.json"
     assert verify("classifier-one", "--json", file)[0] == 0
     whole = strict(file)
-    assert list(whole) == ["results", "summary", "environment"]
+    assert list(whole) == ["results", "proof", "summary", "environment"]
     cases = [name for name in IDS if name.startswith("classifier-one")]
     found = [(result["case"], result["implementation"]) for result in whole["results"]]
     assert found == [(case, twin) for case in cases for twin in TWINS]

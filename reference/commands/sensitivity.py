@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from reference import definition
+from reference import exact
 from reference.cases import Case
 from reference.catalogue import catalogue
 from reference.commands.choice import add_choice, chosen
@@ -87,11 +87,11 @@ def show(options: argparse.Namespace) -> int:
 
 def planted(case: Case, draw: random.Random) -> Iterator[Plant]:
     """Train the right twin beside what it is held against, and plant errors in its gradients."""
-    exact = definition.arithmetic_for(case) is not None
-    other = TRUTH if exact else next(twin for twin in TWINS if twin != RIGHT)
+    feasible = exact.feasible(case)
+    other = TRUTH if feasible else next(twin for twin in TWINS if twin != RIGHT)
     short = replace(case, steps=min(case.steps, LATE)) if case.lr_decay_to is None else case
     weights = short.weights()
-    runners = [start(short, other, definition if exact else load(other), weights)]
+    runners = [start(short, other, exact if feasible else load(other), weights)]
     runners.append(start(short, RIGHT, load(RIGHT), weights))
     late = draw.randint(2, short.steps) if short.steps > 1 else 1
     for step in follow(short, runners, weights, (other,)):

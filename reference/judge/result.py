@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 
 from reference.cases import Case
+from reference.exact.arithmetic import Proof
 from reference.judge.distance import _TINY
 from reference.judge.tolerance import STAGES, Stage
 
@@ -65,7 +66,7 @@ class Result:
     stage, the largest part of the tolerance that an error took. divergences: all that went over the tolerance
     in the step in which the first did; the run ends there. diagnosis: what explains them. observed: what can be seen of
     them where nothing does. steps: how many batches were trained on. reason: why it is
-    unsupported or an error, or what was not covered.
+    unsupported or an error, or what was not covered. proof: that of the exact values it was held against.
     """
 
     case: Case
@@ -79,6 +80,7 @@ class Result:
     divergences: list[Divergence] = field(default_factory=list)
     diagnosis: list[Diagnosis] = field(default_factory=list)
     observed: list[str] = field(default_factory=list)
+    proof: Proof | None = None
 
     @property
     def first_divergence(self) -> Divergence | None:

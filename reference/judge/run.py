@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from reference import definition
+from reference import exact
 from reference.cases import Batch, Case
 from reference.contract import Implementation, Params, RowGrad
 from reference.errors import BadInput, Unsupported, one_line
@@ -22,7 +22,7 @@ from reference.judge.tolerance import STAGES, Stage, tolerance
 TWINS = ("numpy_impl", "torch_impl")
 """They are looked up by name, as a user's module is."""
 
-TRUTH = "definition"
+TRUTH = "exact"
 """What every implementation is held against wherever it can be computed."""
 
 
@@ -53,15 +53,14 @@ class Runner:
 
 def judge(case: Case, implementations: Mapping[str, Implementation]) -> dict[str, Result]:
     """Hold each implementation against the exact values of the case; against the twins where it is too large."""
-    arithmetic = definition.arithmetic_for(case)
-    if arithmetic is None:
-        found = hold(case, {name: load(name) for name in TWINS} | dict(implementations))
-        against = "the twins"
+    if exact.feasible(case):
+        found = hold(case, {TRUTH: exact} | dict(implementations), against=(TRUTH,))
+        against, proof = "exact values", found[TRUTH].proof
     else:
-        found = hold(case, {TRUTH: definition} | dict(implementations), against=(TRUTH,))
-        against = arithmetic.name
+        found = hold(case, {name: load(name) for name in TWINS} | dict(implementations))
+        against, proof = "the twins", None
     for result in found.values():
-        result.against = against
+        result.against, result.proof = against, proof
     return {name: found[name] for name in implementations}
 
 
@@ -81,6 +80,8 @@ def hold(
             _refuse_empty(case, [r for r in runners if r.result.implementation in {TRUTH, *TWINS} & {*against}])
     for runner in runners:
         close(runner)
+        if runner.result.implementation == TRUTH and runner.trainer:
+            runner.result.proof = runner.trainer.proof
     return {runner.result.implementation: runner.result for runner in runners}
 
 

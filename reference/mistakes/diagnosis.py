@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from reference import definition
+from reference import exact
 from reference.cases import Batch, Case
 from reference.contract import Implementation, Params, RowGrad
 from reference.judge.distance import Likeness, row_sizes
@@ -354,10 +354,9 @@ def observations(result: Result, candidate: Implementation) -> list[str]:
 
 def outputs(case: Case, candidate: Implementation) -> tuple[Runner, Runner, Params]:
     """The truth, or the NumPy twin, and the candidate, after the step in which they part; the parameters before it."""
-    exact = definition.arithmetic_for(case) is not None
-    name = TRUTH if exact else RIGHT
+    name, right = (TRUTH, exact) if exact.feasible(case) else (RIGHT, load(RIGHT))
     weights = case.weights()
-    runners = [start(case, name, definition if exact else load(RIGHT), weights), start(case, OTHER, candidate, weights)]
+    runners = [start(case, name, right, weights), start(case, OTHER, candidate, weights)]
     before, after = weights, weights
     for _ in follow(case, runners, weights, (name,)):
         before, after = after, runners[0].out.get("params", after)
