@@ -1,4 +1,4 @@
-"""The check of about 2,000 derivatives, one by one: the definition's complex step, and PyTorch's finite differences."""
+"""The check of about 2,000 derivatives: their exact values, and PyTorch's finite differences, one by one."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ from torch.nn.functional import cross_entropy
 
 from benchmarks.sizes import Size
 from benchmarks.test_steps import MeanOfEmbedding, classifier
-from reference.arithmetic import Batched
 from reference.cases import SGD, Case, Classifier, Drawn
-from reference.definition import Trainer
+from reference.exact.trainer import Trainer
 
 SIZE = Size("", 4, 3, 66, 20, 30)
 
@@ -22,7 +21,7 @@ def test_derivatives_one_by_one(measure) -> None:
     model = Classifier(SIZE.V, SIZE.D, (SIZE.H,), 2)
     case = Case("", model, SGD(), Drawn((SIZE.B, SIZE.L)), steps=1)
     weights, (batch,) = case.weights(), case.batches()
-    definition = Trainer(case, weights, Batched())
+    exact = Trainer(case, weights)
 
     module = classifier(MeanOfEmbedding(SIZE.V, SIZE.D), SIZE).double()
     ids, labels = torch.from_numpy(batch.ids), torch.from_numpy(batch.labels)
@@ -32,11 +31,11 @@ def test_derivatives_one_by_one(measure) -> None:
     def loss(*parameters: torch.Tensor) -> torch.Tensor:
         return cross_entropy(functional_call(module, dict(zip(names, parameters, strict=True)), ids), labels)
 
-    _, grads = definition.loss_and_grads(batch)
+    _, grads = exact.loss_and_grads(batch)
     for grad, expected in zip(grads.values(), torch.autograd.grad(loss(*tensors), tensors), strict=True):
         np.testing.assert_allclose(grad, expected, atol=1e-15)
     contenders = {
-        "definition, complex step": lambda: definition.loss_and_grads(batch),
+        "exact values": lambda: exact.loss_and_grads(batch),
         "gradcheck, slow mode": lambda: torch.autograd.gradcheck(loss, tensors),
     }
     measure("derivatives one by one", f"{sum(weight.size for weight in weights.values())}", contenders)

@@ -14,7 +14,7 @@ import threadpoolctl
 def environment() -> dict[str, Any]:
     """What the figures depend on: date, versions, CPU, BLAS with its core type, threads."""
     libraries = threadpoolctl.threadpool_info()
-    versions = {name: _version(name) for name in ("twingrad", "numpy", "torch", "mpmath")}
+    versions = {name: _version(name) for name in ("twingrad", "numpy", "torch", "python-flint")}
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "python": platform.python_version(),

@@ -1,6 +1,6 @@
 """A plugin of pytest (`-p tests.remembered`) under which the exact values are computed once and not for each mutant.
 
-mutmut runs the tests for each mutant in a fork of one process. What the catalogue and the definition return does not
+mutmut runs the tests for each mutant in a fork of one process. What the catalogue and the exact values are does not
 depend on the mutant: it is remembered in that process.
 """
 
@@ -14,17 +14,23 @@ from typing import Any
 import hypothesis
 import pytest
 
-from reference import arithmetic, catalogue, definition
+from reference import catalogue, exact
 from reference.cases import Batch, Case
 from reference.contract import Grads, Params, State, Trainer
+from reference.exact import trainer
 from reference.judge import run
 
+SMALL = 50_000
+"""So many terms."""
+
 VALUES: dict[bytes, bytes] = {}
-"""What the definition returned, by the digest of all that it had been given until then."""
+"""What the exact trainer returned, by the digest of all that it had been given until then."""
 
 
 class Remembered:
-    """The definition's trainer, which computes only what it has not yet computed from the same weights and batches."""
+    """The exact trainer, which computes only what it has not yet computed from the same weights and batches."""
+
+    proof = None
 
     def __init__(self, case: Case, weights: Params) -> None:
         self.case, self.weights = case, weights
@@ -56,9 +62,8 @@ class Remembered:
         return self._call("state")
 
 
-BUILD = definition.build
-definition.build = Remembered
-definition.arithmetic_for = functools.cache(definition.arithmetic_for)
+BUILD = exact.build
+exact.build = Remembered
 catalogue.catalogue = functools.cache(catalogue.catalogue)
 JUDGE = run.judge
 # PyTorch's side has no mutants, and takes as long again
@@ -76,13 +81,13 @@ hypothesis.settings.load_profile("mutants")
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Of the catalogue only the cases that are small enough for exact values."""
+    """Of the catalogue only the cases whose exact values take well under a second."""
     conftest = next(plugin for plugin in config.pluginmanager.get_plugins() if hasattr(plugin, "CASES"))
     cases = config.stash[conftest.CASES]
 
     def small(item: pytest.Item) -> bool:
         held = getattr(item, "callspec", None) and item.callspec.params.get("held")
-        return not held or isinstance(definition.arithmetic_for(cases[held]), arithmetic.Exact)
+        return not held or (exact.feasible(cases[held]) and trainer.terms(cases[held]) * cases[held].steps < SMALL)
 
     config.hook.pytest_deselected(items=[item for item in items if not small(item)])
     items[:] = [item for item in items if small(item)]

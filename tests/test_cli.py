@@ -12,14 +12,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from reference.cases import Case, HierarchicalSoftmax
 from reference.catalogue import catalogue, select
 from reference.commands import verify as command
 from reference.commands.cli import main
-from reference.commands.report import as_json
+from reference.commands.report import as_json, show
 from reference.commands.twins import TWINS
 from reference.errors import BadInput
+from reference.exact.arithmetic import Proof
+from reference.judge.result import Result
 
 ONE = "classifier-one-sgd-dense-f64"
 DIALOGUE = "classifier-dialogue-sgd-dense-f64"
@@ -226,7 +229,28 @@ def test_many_cases_are_judged_in_two_processes_with_the_same_results(monkeypatc
     apart = list(command.judge_twins(cases))
     assert [[result.case.id for result in held.values()] for held in here] == [[case.id] * 2 for case in cases]
     one, other = ([result for held in judged for result in held.values()] for judged in (here, apart))
-    assert as_json(one, {}, {}) == as_json(other, {}, {})
+    found = as_json(one, {}, {})
+    assert found == as_json(other, {}, {})
+    assert json.loads(found)["proof"]["numbers"] > 0
+
+
+def test_how_many_exact_numbers_were_proved(verify: Command, tmp_path: Path) -> None:
+    """Those of each case once, for both twins: loss, gradients, parameters and state of each step."""
+    file = tmp_path / "out.json"
+    code, out, _ = verify("linear-one-adam-dense-f*", "--json", file)
+    assert code == 0
+    numbers = 2 * 3 * (1 + (1 + 1 + 2) + 2 + 2 * 2)  # dtypes, steps; weight, bias and two inputs; two moments
+    assert f"\n{numbers} exact numbers, each proved to be the nearest of its dtype\n" in out
+    assert strict(file)["proof"] == {"numbers": numbers, "ties": 0, "bits": 128}
+
+
+def test_what_was_settled_as_a_tie_is_counted() -> None:
+    case = catalogue()[0]
+    results = [Result(case, name, proof=Proof(5000, 2, 2**14)) for name in TWINS]
+    stream = io.StringIO()
+    show(results, {}, Console(file=stream, width=200))
+    proved = "5,000 exact numbers, each proved to be the nearest of its dtype; 2 of them settled as ties"
+    assert proved in stream.getvalue().splitlines()
 
 
 def test_output_that_knows_ascii_only(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -318,7 +342,7 @@ def test_json_of_the_twins(verify: Command, tmp_path: Path) -> None:
     file = tmp_path / "out.json"
     assert verify("classifier-one", "--json", file)[0] == 0
     whole = strict(file)
-    assert list(whole) == ["results", "summary", "environment"]
+    assert list(whole) == ["results", "proof", "summary", "environment"]
     cases = [name for name in IDS if name.startswith("classifier-one")]
     found = [(result["case"], result["implementation"]) for result in whole["results"]]
     assert found == [(case, twin) for case in cases for twin in TWINS]

@@ -643,7 +643,7 @@ def test_a_case_is_held_against_exact_values_and_a_large_one_against_the_twins()
     """The yardsticks are not among the results."""
     wrong = Altered("grads", one("fc1.weight", entry(0.5, (0, 0))))
     small = Case("small", Classifier(5, 2, (3,), 2), SGD(), Drawn((2, 2)), steps=1)
-    large = replace(small, model=Classifier(1000, 50, (50,), 10), data=Drawn((64, 20)))
+    large = replace(small, model=Classifier(1000, 50, (50,), 10), data=Drawn((900, 20)))
     for case, against in ((small, "exact values"), (large, "the twins")):
         found = run.judge(case, {"right": numpy_impl, "wrong": wrong}, IMPLEMENTATIONS)
         assert [(name, found[name].verdict) for name in found] == [("right", "agree"), ("wrong", "disagree")]

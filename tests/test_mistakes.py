@@ -20,7 +20,7 @@ import pytest
 
 import numpy_impl
 import torch_impl
-from numpy_impl import functional, linear, rows
+from numpy_impl import functional, linear
 from numpy_impl.kernels import rows
 from reference.cases import CBOW, SGD, Case, Classifier, Dialogue, Drawn, Embedding, NegativeSampling, SkipGram
 from reference.catalogue import catalogue

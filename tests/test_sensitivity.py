@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reference import definition
+from reference import exact
 from reference.catalogue import catalogue
 from reference.commands.cli import main
 from reference.judge import tolerance
@@ -32,7 +32,7 @@ def test_small_errors_are_noticed_in_every_tensor(tmp_path: Path, dtype: str, ai
 
 def test_what_is_noticed_is_what_the_tolerance_and_the_entry_say(tmp_path: Path) -> None:
     case = CASES["linear-primes-sgd-dense-f64"]
-    _, grads = definition.build(case, case.weights()).loss_and_grads(next(case.batches()))
+    _, grads = exact.build(case, case.weights()).loss_and_grads(next(case.batches()))
     _, plants = planted(tmp_path, case.id)
     for plant in (plant for plant in plants if plant["step"] == 1):
         gradient = grads[plant["tensor"]]

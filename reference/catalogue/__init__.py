@@ -12,7 +12,7 @@ from reference.catalogue.classifier import CLASSIFIER, classifier_options, class
 from reference.catalogue.layers import layers, lookups
 from reference.catalogue.optimizers import OPTIONS, optimizers, table
 from reference.catalogue.pairwise import Table
-from reference.catalogue.telling import telling
+from reference.catalogue.telling import saturated, telling
 from reference.catalogue.texts import texts
 from reference.catalogue.word2vec import SHARED, WORD2VEC, skipgrams, word2vec
 from reference.data import text
@@ -46,6 +46,7 @@ def without_text() -> tuple[Case, ...]:
         *optimizers(),
         *word2vec(),
         *telling(),
+        *saturated(),
     )
 
 

@@ -66,3 +66,21 @@ def telling() -> list[Case]:
         *each(moving, AdamW(lr=0.1, weight_decay=0.5), SGD(lr=0.1, momentum=0.9, nesterov=True)),
         *each(replace(moving, lr_decay_to=1e-3), SGD(lr=0.1, momentum=0.9)),
     ]
+
+
+def saturated() -> list[Case]:
+    """Gelu and its approximation at arguments from -12 to 12: far on the left, all that is left of 1 + erf cancels."""
+    return [
+        both
+        for activation in ("gelu", "gelu_tanh")
+        for both in in_both_dtypes(
+            Case(
+                "saturated",
+                Classifier(7, 2, (6,), 3, activation=activation, loss=MSELoss()),
+                SGD(),
+                Drawn((7, 1)),
+                gain=4,
+                seed=114,
+            )
+        )
+    ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from rich import box
@@ -12,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from reference.exact.arithmetic import Proof
 from reference.judge.result import Result
 from reference.judge.tolerance import STAGES, TOLERANCE, Stage, kind_of
 from reference.mistakes.explanation import Cause, Explanation
@@ -66,10 +68,20 @@ def show(results: Sequence[Result], explanations: Explanations, console: Console
     _show_explanations(results, explanations, console)
     for against, number in Counter(r.against for r in results if r.errors).items():
         console.print(Text(f"{number} of {len(results)} held against {against}"), soft_wrap=True)
+    proof = proof_of(results)
+    if proof.numbers:
+        ties = f"; {proof.ties} of them settled as ties" if proof.ties else ""
+        proved = f"{proof.numbers:,} exact numbers, each proved to be the nearest of its dtype{ties}"
+        console.print(Text(proved), soft_wrap=True)
     gaps = Counter(r.reason for r in results if r.verdict in ("agree", "unsupported") and r.reason)
     for reason, number in gaps.items():
         console.print(Text(f"{number} of {len(results)}: {reason}"), soft_wrap=True)
     console.print(Text(summary_line(results, explanations)))
+
+
+def proof_of(results: Sequence[Result]) -> Proof:
+    """That of all exact values that the results were held against, those of each case once."""
+    return sum({result.case.id: result.proof or Proof() for result in results}.values(), Proof())
 
 
 def _show_explanations(results: Sequence[Result], explanations: Explanations, console: Console) -> None:
@@ -177,7 +189,12 @@ def as_json(results: Sequence[Result], explanations: Explanations, env: dict[str
                 "reason": result.reason,
             }
         )
-    whole = {"results": rows, "summary": summary(results, explanations), "environment": env}
+    whole = {
+        "results": rows,
+        "proof": asdict(proof_of(results)),
+        "summary": summary(results, explanations),
+        "environment": env,
+    }
     return json.dumps(whole, indent=1, allow_nan=False) + "\n"
 
 

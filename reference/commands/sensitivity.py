@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from reference import definition
+from reference import exact
 from reference.cases import Case
 from reference.catalogue import catalogue
 from reference.commands.choice import add_choice, chosen
@@ -94,7 +94,7 @@ def planted(case: Case, twin: Implementation, other: Implementation, draw: rando
     """
     short = replace(case, steps=min(case.steps, LATE)) if case.lr_decay_to is None else case
     weights = short.weights()
-    yardstick = start(short, "yardstick", definition if definition.arithmetic_for(case) else other, weights)
+    yardstick = start(short, "yardstick", exact if exact.feasible(case) else other, weights)
     right = start(short, "right", twin, weights)
     late = draw.randint(2, short.steps) if short.steps > 1 else 1
     for step in follow(short, [right], [yardstick]):

@@ -15,7 +15,7 @@ from pathlib import Path
 import threadpoolctl
 from rich.console import Console
 
-from reference import definition
+from reference import exact
 from reference.cases import Case
 from reference.catalogue import catalogue
 from reference.commands.choice import add_choice, chosen, listed
@@ -60,7 +60,7 @@ def verify_cases(options: argparse.Namespace) -> int:
         check_writable(options.json)
     own = {} if options.candidate is None else {options.candidate: load(options.candidate)}
     # a candidate needs the twins only where there are no exact values
-    known = {} if own and all(map(definition.arithmetic_for, cases)) else twins()
+    known = {} if own and all(map(exact.feasible, cases)) else twins()
     results: list[Result] = []
     with threadpoolctl.threadpool_limits(1):
         judged = (judge(case, own, known) for case in cases) if own else judge_twins(cases)

@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 
 from reference.cases import Case
+from reference.exact.arithmetic import Proof
 from reference.judge.distance import TINY
 from reference.judge.tolerance import STAGES, Stage
 
@@ -59,7 +60,8 @@ class Result:
 
     against: what it was held against. reason: why it is unsupported or an error, or what was not covered. steps: how
     many batches it was trained on. errors: one for each tensor that was compared. divergences: all that were over the
-    tolerance in the first step that had one; the run ends there.
+    tolerance in the first step that had one; the run ends there. proof: that of
+    the exact values it was held against, if it was.
     """
 
     case: Case
@@ -70,6 +72,7 @@ class Result:
     steps: int = 0
     errors: tuple[LargestError, ...] = ()
     divergences: tuple[Divergence, ...] = ()
+    proof: Proof | None = None
 
     @property
     def first_divergence(self) -> Divergence | None:

@@ -12,6 +12,7 @@ import numpy as np
 from reference.cases import Batch, Case
 from reference.contract import Implementation, Params, RowGrad
 from reference.errors import Unsupported, one_line
+from reference.exact.arithmetic import Proof
 from reference.judge.distance import Distance, Scale
 from reference.judge.form import Mismatch, as_grads, as_loss, as_params, as_state
 from reference.judge.result import Divergence, LargestError, Result, Verdict
@@ -102,10 +103,10 @@ class Runner:
         if not eps <= allowed:
             self.divergences.append(Divergence(step, stage, tensor, index, expected, got, eps))
 
-    def close(self, against: str = "") -> Result:
+    def close(self, against: str = "", proof: Proof | None = None) -> Result:
         """What was found of it, and what was not covered; where nothing was compared, that is an error.
 
-        against: what the result is to say that it was held against.
+        against, proof: what the result is to say that it was held against, and that of its exact values.
         """
         verdict, reason = self.verdict, self.reason
         if verdict == "agree" and not self.errors:
@@ -116,7 +117,8 @@ class Runner:
             missing += [f"state {kind}" for kind in self.case.optimizer.state if kind not in kinds]
             reason = f"not covered: {', '.join(missing)}" if missing else ""
         errors = tuple(LargestError(*place, *error) for place, error in self.errors.items())
-        return Result(self.case, self.name, against, verdict, reason, self.steps, errors, tuple(self.divergences))
+        divergences = tuple(self.divergences)
+        return Result(self.case, self.name, against, verdict, reason, self.steps, errors, divergences, proof)
 
 
 def start(case: Case, name: str, implementation: Implementation, weights: Params) -> Runner:

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from reference import definition
+from reference import exact
 from reference.cases import Batch, Case
 from reference.contract import Implementation, Params, RowGrad
 from reference.judge.distance import Likeness, row_sizes
@@ -358,7 +358,7 @@ def observations(result: Result, candidate: Implementation) -> list[str]:
 def outputs(case: Case, candidate: Implementation) -> tuple[Runner, Runner, Params]:
     """The truth, or the NumPy twin, and the candidate, after the step in which they part; the parameters before it."""
     weights = case.weights()
-    truth = start(case, "truth", definition if definition.arithmetic_for(case) else RIGHT, weights)
+    truth = start(case, "truth", exact if exact.feasible(case) else RIGHT, weights)
     runner = start(case, "candidate", candidate, weights)
     before, after = weights, weights
     for _ in follow(case, [runner], [truth]):

@@ -12,8 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from reference import definition
-from reference.arithmetic import Exact, numbers
 from reference.cases import (
     CBOW,
     Adagrad,
@@ -40,6 +38,9 @@ from reference.cases import (
     SparseAdam,
 )
 from reference.contract import Params
+from reference.exact.arithmetic import MOST_BITS, Balls, numbers
+from reference.exact.embedding_bag import bags, embedding_bag
+from reference.exact.linear import linear
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ class Seen:
         return [
             batch.ids.reshape(-1)[list(places)]
             for batch in self.batches
-            for places in definition.bags_of(self.case.model, batch)
+            for places in bags(batch.ids, batch.offsets, self.option("include_last_offset", False))
         ]
 
     def rows(self, seldom: bool) -> bool:
@@ -100,12 +101,14 @@ def tied_maxima(seen: Seen) -> bool:
 
 def relu_at_0(seen: Seen) -> bool:
     """A unit of the first hidden layer is exactly 0 in the first batch."""
-    model, batch, m = seen.case.model, seen.batches[0], Exact()
+    model, batch = seen.case.model, seen.batches[0]
     if not isinstance(model, Classifier) or model.activation != "relu" or not model.hidden_features:
         return False
-    p = {name: numbers(m, weight) for name, weight in seen.weights.items()}
-    pooled = definition.pooled_of(m, model, p["embedding.weight"], batch)
-    return any(u == 0 for x in pooled for u in definition.linear(m, x, p["fc1.weight"], p["fc1.bias"]))
+    with Balls(MOST_BITS) as m:
+        p = {name: numbers(m, weight) for name, weight in seen.weights.items()}
+        pooled = embedding_bag(m, batch.ids, p["embedding.weight"], batch.offsets, model.mode, model.padding_idx)
+        hidden = linear(m, pooled, p["fc1.weight"], p["fc1.bias"])
+        return any(u.contains(0) for line in hidden for u in line)
 
 
 def scores(seen: Seen) -> np.ndarray:

@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from reference import definition
-from reference.arithmetic import Exact
+from reference import exact
 from reference.cases import Case
 from reference.contract import RowGrad
 from reference.errors import Unsupported
@@ -22,10 +21,10 @@ from reference.vectors.selection import shortened
 def written(case: Case) -> str:
     """The vector of a case, computed afresh. Raises Unsupported where its exact values would take too long."""
     case = shortened(case)
-    if not isinstance(definition.arithmetic_for(case), Exact):
+    if not exact.feasible(case):
         raise Unsupported("too large for exact values")
     weights, batches = case.weights(), list(case.batches())
-    trainer, steps, norms = definition.build(case, weights), [], []
+    trainer, steps, norms = exact.build(case, weights), [], []
     for batch in batches:
         loss, grads = trainer.loss_and_grads(batch)
         norms.append(np.sqrt(sum(float((np.asarray(_values(grads[name])) ** 2).sum()) for name in weights)))

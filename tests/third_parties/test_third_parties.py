@@ -89,7 +89,7 @@ def test_covers_every_model_and_option(results: list[Result]) -> None:
 
 
 def test_equal_maxima_share_the_gradient(results: list[Result]) -> None:
-    """PyTorch's bag, and so the definition, gives all of it to the first (nasty case 12): a variant, and named so."""
+    """PyTorch's bag, and so the exact values, gives all of it to the first (nasty case 12): a variant, and named so."""
     found = [result for result in results if ties(result.case)]
     assert {result.case.dtype for result in found} == {"float64", "float32"}
     for result in found:

@@ -1,0 +1,37 @@
+"""The embedding lookup."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from reference import cases
+from reference.exact.arithmetic import Number, Vector, numbers
+
+
+def embedding(m: Any, ids: np.ndarray, weight: Sequence[Vector], padding_idx: int | None = None) -> list[Any]:
+    """weight[ids]. The row of the padding is a constant: no gradient goes into it."""
+    if ids.ndim > 1:
+        return [embedding(m, some, weight, padding_idx) for some in ids]
+    return [[m.detach(x) for x in weight[i]] if i == padding_idx else weight[i] for i in ids]
+
+
+def renorm(m: Any, weight: Any, ids: np.ndarray, max_norm: float, norm_type: float) -> None:
+    """Rescale the rows that are looked up and whose norm is larger than max_norm, to that norm; 1e-7 as in PyTorch."""
+    limit, power = m.number(max_norm), m.number(norm_type)
+    for i in np.unique(ids):
+        norm = m.sum(abs(m.detach(x)) ** power for x in weight[i]) ** (1 / power)
+        if m.greater(norm, limit):
+            weight[i] = [m.assign(x, m.detach(x) * (limit / (norm + m.number(1e-7)))) for x in weight[i]]
+
+
+def loss(m: Any, model: cases.Embedding, p: dict[str, Any], batch: cases.LookupBatch) -> Number:
+    """A lookup alone, under a given upstream gradient."""
+    weight = p["embedding.weight"]
+    if model.max_norm is not None:
+        renorm(m, weight, batch.ids, model.max_norm, model.norm_type)
+    output = embedding(m, batch.ids.reshape(-1), weight, model.padding_idx)
+    upstream = numbers(m, batch.upstream.reshape(len(output), -1))
+    return m.sum(m.dot(*pair) for pair in zip(output, upstream, strict=True))

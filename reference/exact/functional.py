@@ -1,0 +1,90 @@
+"""What stands between the layers and after them: activations of one number, dropout and losses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+
+from reference.exact.arithmetic import Number, Vector, numbers
+
+Reduction = Literal["mean", "sum"]
+
+
+def relu(m: Any, x: Number) -> Number:
+    """max(x, 0); at exactly 0 the slope is 0, as in PyTorch."""
+    return x if m.greater(x, 0) else m.number(0)
+
+
+def tanh(m: Any, x: Number) -> Number:
+    """The hyperbolic tangent."""
+    return m.tanh(x)
+
+
+def sigmoid(m: Any, x: Number) -> Number:
+    """1 / (1 + exp(-x))."""
+    return 1 / (1 + m.exp(-x))
+
+
+def gelu(m: Any, x: Number) -> Number:
+    """The product x Φ(x), Φ the normal distribution function. Hendrycks and Gimpel 2016, https://arxiv.org/abs/1606.08415."""
+    return x * (1 + m.erf(x / m.sqrt(m.number(2)))) / 2
+
+
+def gelu_tanh(m: Any, x: Number) -> Number:
+    """The approximation x (1 + tanh(u)) / 2 of gelu, u = sqrt(2/π) (x + 0.044715 x³)."""
+    u = m.sqrt(2 / m.pi) * (x + m.number(44715) / 10**6 * x * x * x)
+    return x * (1 + m.tanh(u)) / 2
+
+
+def dropout(m: Any, x: Sequence[Vector], keep: np.ndarray | None, p: float) -> Sequence[Vector]:
+    """Zero where `keep` is false, over 1 - p elsewhere. Srivastava et al. 2014, in PyTorch's inverted form."""
+    if keep is None:
+        return x
+    zero, rest = m.number(0), 1 - m.number(p)
+    return [[u / rest if k else zero for u, k in zip(*line, strict=True)] for line in zip(x, keep, strict=True)]
+
+
+def log_softmax(m: Any, logits: Vector, classes: Sequence[int]) -> Vector:
+    """log(exp(x_c) / Σ_k exp(x_k)) of one row, for the classes c."""
+    log_total = m.log(m.sum(m.exp(x) for x in logits))
+    return [logits[c] - log_total for c in classes]
+
+
+def log_sigmoid(m: Any, x: Number) -> Number:
+    """log(1 / (1 + exp(-x)))."""
+    return -m.log(1 + m.exp(-x))
+
+
+def cross_entropy(
+    m: Any,
+    logits: Sequence[Vector],
+    target: np.ndarray,
+    weight: Sequence[float] | None = None,
+    ignore_index: int = -100,
+    reduction: Reduction = "mean",
+    label_smoothing: float = 0.0,
+) -> Number:
+    """-Σ_n Σ_c weight_c q_nc log softmax(logits_n)_c, q the target distribution, smoothed: (1 - s) q + s / C.
+
+    The mean divides by the weights of the targets that are not ignored; of probabilities, by their number.
+    """
+    classes, smoothing = range(len(logits[0])), m.number(label_smoothing)
+    w = [m.number(x) for x in weight or [1] * len(classes)]
+    losses, divisor = [], m.number(0)
+    for line, label in zip(logits, target, strict=True):
+        if target.ndim == 1 and label == ignore_index:
+            continue
+        q = numbers(m, label) if target.ndim == 2 else [m.number(int(c == label)) for c in classes]
+        counted = [c for c in classes if label_smoothing or q[c] != 0]
+        smoothed = [w[c] * ((1 - smoothing) * q[c] + smoothing / len(classes)) for c in counted]
+        losses.append(-m.dot(smoothed, log_softmax(m, line, counted)))
+        divisor += 1 if target.ndim == 2 else w[label]
+    return m.sum(losses) / (divisor if reduction == "mean" else 1)
+
+
+def mse_loss(m: Any, output: Sequence[Vector], target: np.ndarray, reduction: Reduction = "mean") -> Number:
+    """(output - target)², its mean over all entries or their sum."""
+    off = [x - y for pair in zip(output, numbers(m, target), strict=True) for x, y in zip(*pair, strict=True)]
+    return m.dot(off, off) / (len(off) if reduction == "mean" else 1)
