@@ -44,7 +44,7 @@ mutants: .venv/dev
 	$(BIN)/pip install --quiet -c constraints.txt -e '.[mutants]'
 	rm -rf mutants
 	$(BIN)/mutmut run --max-children 2
-	$(BIN)/python -m tests.mutants
+	$(BIN)/python -m tests.tools.mutants
 
 third-parties: .venv/dev
 	$(BIN)/pip install --quiet -c constraints.txt -e '.[third-parties]'

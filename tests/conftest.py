@@ -6,7 +6,6 @@ import functools
 
 import pytest
 import threadpoolctl
-from agreement import Held
 
 from reference.cases import Case
 from reference.catalogue import catalogue
@@ -15,6 +14,7 @@ from reference.errors import BadInput
 from reference.judge.load import load
 from reference.judge.run import judge
 from reference.mistakes.diagnosis import diagnose
+from tests.tools.agreement import Held
 
 NOTHING_COVERED = 5
 LONG = 1000

@@ -9,7 +9,7 @@ import pytest
 
 from reference.commands.cli import main
 
-README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 MINE = re.search(r"```python\n(import numpy.*?)```", README, re.DOTALL).group(1)
 
 
@@ -32,4 +32,4 @@ def test_its_mistake_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]
 
 def test_links_lead_somewhere() -> None:
     for link in re.findall(r"\]\(([^)]+)\)", README):
-        assert link.startswith("https://") or (Path(__file__).parent.parent / link).exists(), link
+        assert link.startswith("https://") or (Path(__file__).parents[2] / link).exists(), link

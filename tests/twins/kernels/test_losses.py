@@ -3,11 +3,11 @@
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
-from lookups import FLOATS, thresholds
 
 from numpy_impl.functional import cross_entropy
 from numpy_impl.kernels.losses import cross_entropy_of_indices, plain_cross_entropy_of_indices
 from reference.data.stream import Stream
+from tests.twins.kernels.lookups import FLOATS, thresholds
 
 reductions = st.sampled_from(["mean", "sum"])
 

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from lookups import FLOATS, assert_equal, thresholds, whole
 
 from numpy_impl.kernels import updates
 from numpy_impl.kernels.updates import (
@@ -22,6 +21,7 @@ from numpy_impl.kernels.updates import (
 )
 from reference.contract import RowGrad
 from reference.data.stream import Stream
+from tests.twins.kernels.lookups import FLOATS, assert_equal, thresholds, whole
 
 V = 100
 

@@ -10,7 +10,6 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from lookups import FLOATS, assert_equal, whole
 
 from numpy_impl import build
 from numpy_impl.kernels import workspace
@@ -19,6 +18,7 @@ from reference.cases import SGD, Case, Drawn, SkipGram
 from reference.catalogue import catalogue
 from reference.contract import RowGrad
 from reference.data.stream import Stream
+from tests.twins.kernels.lookups import FLOATS, assert_equal, whole
 
 SHAPE = (512, 513)  # just over a megabyte of float32
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from lookups import FLOATS, assert_equal, assert_same, lookups, thresholds, whole
 
 from numpy_impl.kernels import rows
 from numpy_impl.kernels.rows import plain_rows_of, plain_scaled_rows_of, plain_sums, rows_of, scaled_rows_of, sums
 from reference.data.stream import Stream
+from tests.twins.kernels.lookups import FLOATS, assert_equal, assert_same, lookups, thresholds, whole
 
 
 @given(lookups())

@@ -14,11 +14,11 @@ from typing import Any
 from urllib.parse import unquote
 
 import pytest
-from evidence import EVIDENCE, HOSTILE
 
 from reference.commands.cli import main
 from reference.read.align import PAIRS
 from reference.read.evidence import FILES
+from tests.tools.evidence import EVIDENCE, HOSTILE
 
 pytestmark = pytest.mark.pages
 

@@ -11,7 +11,7 @@ import pytest
 
 from reference.commands.cli import COMMANDS, main
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 FILES = sorted(path for room in ("reference", "numpy_impl", "torch_impl") for path in (ROOT / room).rglob("*.py"))
 LOADER = ROOT / "reference" / "judge" / "load.py"
 BY_STRING = {"import_module", "__import__", "exec_module", "module_from_spec", "run_module", "run_path", "load_module"}

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from lookups import DTYPES, FLOATS, assert_equal, assert_same, lookups, thresholds, whole
 
 from numpy_impl.embedding_bag import embedding_bag
 from numpy_impl.kernels.bags import bag_max, bag_sum, mean_bag, plain_bag_max, plain_bag_sum, plain_mean_bag
 from reference.data.stream import Stream
+from tests.twins.kernels.lookups import DTYPES, FLOATS, assert_equal, assert_same, lookups, thresholds, whole
 
 sizes_of_bags = st.lists(st.sampled_from([0, 0, 1, 1, 2, 3, 37]), min_size=1, max_size=40)
 blocks_of = st.integers(1, 300) | st.sampled_from([2**10, 2**18])

@@ -19,7 +19,6 @@ from unittest.mock import Mock
 import numpy as np
 import pytest
 import torch
-from evidence import ENVIRONMENT, EVIDENCE, HOSTILE
 from torch import Tensor
 
 from numpy_impl import functional as by_hand
@@ -31,6 +30,7 @@ from reference.errors import BadInput
 from reference.read import numbers, page
 from reference.read.align import PAIRS, Misaligned, Part, read_pair, text_of
 from reference.read.evidence import FILES
+from tests.tools.evidence import ENVIRONMENT, EVIDENCE, HOSTILE
 from torch_impl import functional
 from torch_impl.trainer import as_tensor, build
 
@@ -39,7 +39,7 @@ CASES = {case.id: case for case in catalogue()}
 
 # --- the code that is shown ------------------------------------------------------------------------------------------
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 NOT_SHOWN = {
     "trainer": "where a model meets the contract",
     "__init__": "",

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import pytest
 from rich.console import Console
-from test_readme import MINE
 
 import numpy_impl
 from reference.cases import Adam, Case
@@ -29,6 +28,7 @@ from reference.mistakes import MISTAKES, together
 from reference.mistakes.diagnosis import alike, diagnose, finite, made
 from reference.mistakes.explanation import Cause, Explanation
 from reference.mistakes.variants import VARIANTS
+from tests.house.test_readme import MINE
 
 CASES = {case.id: case for case in catalogue()}
 CLASSIFIERS = [f"classifier-{name}-sgd-dense-f64" for name in ("dialogue", "one", "zeros")]

@@ -18,7 +18,7 @@ import numpy_impl.trainer
 import torch_impl.trainer
 from torch_impl import optimizers
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 FILES = sorted(path.name for path in (ROOT / "torch_impl").glob("*.py"))
 BY_TORCH = {
     # the NumPy name: what PyTorch has for it

@@ -320,7 +320,7 @@ def test_what_is_missing_is_not_covered(two: Command) -> None:
 
 
 def test_the_results_that_the_readme_shows(vectors: Command) -> None:
-    readme = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
     shown = readme.split("```json\n")[1].split("```")[0]
     put("r", "shown", shown)
     put("v", "one", written(json.loads(shown)["case"]))

@@ -1,6 +1,6 @@
 """The loss of every batch."""
 
-from agreement import Held, assert_agrees
+from tests.tools.agreement import Held, assert_agrees
 
 
 def test_losses_agree(held: Held) -> None:

@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from test_readme import MINE
+
+from tests.house.test_readme import MINE
 
 WRONG = MINE.replace('np.add.at(g["embedding.weight"], ids, d[:, None])', 'g["embedding.weight"][ids] += d[:, None]')
 
@@ -30,8 +31,8 @@ def test_a_candidate_inside_pytest(tmp_path: Path, module: str, cases: str, code
     (tmp_path / "mine.py").write_text(module, encoding="utf-8")
     # with `=`, as pytest would take a path that stands alone for a place to look for its settings
     command = [sys.executable, "-m", "pytest", f"--candidate={tmp_path / 'mine.py'}", "-k", cases]
-    command += ["-p", "no:benchmark", "tests/test_gradients.py"]
-    root = Path(__file__).parent.parent
+    command += ["-p", "no:benchmark", "tests/agreement/test_gradients.py"]
+    root = Path(__file__).parents[2]
     run = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False, timeout=100)
     assert all(words in run.stdout for words in says)
     assert run.returncode == code

@@ -1,7 +1,8 @@
 """The row gradients: the same rows, each with the sum over its occurrences."""
 
 import pytest
-from agreement import Held, assert_agrees
+
+from tests.tools.agreement import Held, assert_agrees
 
 
 @pytest.mark.cases(where=lambda case: case.row_tables)

@@ -1,7 +1,8 @@
 """The optimizer's state after every step."""
 
 import pytest
-from agreement import Held, assert_agrees
+
+from tests.tools.agreement import Held, assert_agrees
 
 
 @pytest.mark.cases(where=lambda case: case.optimizer.state)

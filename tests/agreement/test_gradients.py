@@ -1,9 +1,9 @@
 """The dense gradients: those of layers, and of tables that are asked for as (V, D) arrays."""
 
 import pytest
-from agreement import Held, assert_agrees
 
 from reference.cases import Case
+from tests.tools.agreement import Held, assert_agrees
 
 
 def dense(case: Case) -> set[str]:

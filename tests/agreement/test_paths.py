@@ -1,6 +1,6 @@
 """The path as a whole: every step was taken, and compared."""
 
-from agreement import Held
+from tests.tools.agreement import Held
 
 
 def test_whole_path_agrees(held: Held) -> None:

@@ -34,7 +34,7 @@ from reference.contract import RowGrad
 from reference.errors import Unsupported
 from reference.exact import functional, trainer
 from reference.exact.arithmetic import MOST_BITS, ONE, ZERO, Balls, Proof, Scalar, Table, Undecided, Variable
-from tests.complex_step import ComplexStep
+from tests.tools.complex_step import ComplexStep
 
 CASES = {case.id: case for case in catalogue()}
 FEASIBLE = [case for case in CASES.values() if exact.feasible(case)]

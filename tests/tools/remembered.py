@@ -1,4 +1,4 @@
-"""A plugin of pytest (`-p tests.remembered`) under which the exact values are computed once and not for each mutant.
+"""A plugin of pytest (`-p tests.tools.remembered`): the exact values are computed once and not for each mutant.
 
 mutmut runs the tests for each mutant in a fork of one process. What the catalogue and the exact values are does not
 depend on the mutant: it is remembered in that process.
