@@ -28,7 +28,8 @@ def layers() -> list[Case]:
 def lookups() -> list[Case]:
     """The options of a lookup, and what is known to go wrong with it."""
     cases = [
-        # sources: pytorch#26302, #3506 and, above 768 ids, #28716; a batch of padding alone: tests/agreement/test_nasty.py
+        # sources: pytorch#26302, #3506 and, above 768 ids, #28716; a batch of padding alone is in
+        # tests/agreement/test_nasty.py
         Case("", Embedding(10, 5, padding_idx=2), SGD(), Drawn((4, 3))),
         Case("900-ids", Embedding(7, 2, padding_idx=3), SGD(), Drawn((900,))),
         Case("", Embedding(10, 5, max_norm=1.0), SGD(), Drawn((4, 3))),  # pytorch#26596, #28959
