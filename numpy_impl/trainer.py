@@ -64,5 +64,7 @@ def build(case: cases.Case, weights: Params) -> Trainer:
     """A trainer in NumPy. Raises Unsupported where PyTorch refuses the case, BadInput for wrong weights."""
     if case.refusal:
         raise Unsupported(case.refusal)
+    if type(case.model) not in MODELS:
+        raise Unsupported(f"{case.family} is no model of twingrad's")
     case.check_weights(weights)
     return Trainer(case, weights)

@@ -11,6 +11,7 @@ import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import ModuleType
 
 import threadpoolctl
 from rich.console import Console
@@ -18,6 +19,7 @@ from rich.console import Console
 from reference import exact
 from reference.cases import Case
 from reference.catalogue import catalogue
+from reference.catalogue.spread import OPTIMIZERS, each
 from reference.commands.choice import add_choice, chosen, listed
 from reference.commands.exit_codes import AGREE, DISAGREE, NOTHING
 from reference.commands.files import check_writable, write_whole
@@ -27,7 +29,8 @@ from reference.commands.twins import twins
 from reference.contract import Implementation
 from reference.data import text
 from reference.environment import environment, sentence
-from reference.judge.load import load
+from reference.errors import BadInput
+from reference.judge.load import load, load_model
 from reference.judge.result import Result
 from reference.judge.run import judge
 from reference.mistakes.diagnosis import diagnose
@@ -39,6 +42,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add_choice(parser, "all")
     add("--candidate", metavar="MODULE|FILE.py", help="your implementation (default: both twins)")
+    add("--model", metavar="FILE.py", help="a model of your own, whose CASES take the place of all others")
     add(
         "--text",
         metavar="FILE",
@@ -52,13 +56,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def verify_cases(options: argparse.Namespace) -> int:
     """Train implementations on every case; hold losses, gradients, parameters and state against the exact values."""
-    cases = chosen(catalogue(options.text), options)
+    module, every = own_model(options) if options.model else (None, catalogue(options.text))
+    cases = chosen(every, options)
     if options.list:
         print(listed(cases))
         return AGREE
     if options.json:
         check_writable(options.json)
-    own = {} if options.candidate is None else {options.candidate: load(options.candidate)}
+    own = {} if options.candidate is None else {options.candidate: load(options.candidate, module)}
     # a candidate needs the twins only where there are no exact values
     known = {} if own and all(map(exact.feasible, cases)) else twins()
     results: list[Result] = []
@@ -73,6 +78,18 @@ def verify_cases(options: argparse.Namespace) -> int:
     show(results, explanations, Console(width=None if sys.stdout.isatty() else 200))
     print(sentence(env))
     return exit_code(results)
+
+
+def own_model(options: argparse.Namespace) -> tuple[ModuleType, list[Case]]:
+    """The file with a model of one's own, and its cases under every optimizer, layout of the gradients and dtype."""
+    if options.text != text.TOPICS:
+        raise BadInput(
+            f"--text {options.text}: is for the catalogue's cases; a model's own file says what it learns from"
+        )
+    if options.candidate is None and not options.list:
+        raise BadInput(f"--model {options.model}: needs --candidate; the twins do not know the model")
+    module, bases = load_model(options.model)
+    return module, [case for base in bases for case in each(base, *OPTIMIZERS.values())]
 
 
 def judge_twins(cases: Sequence[Case]) -> Iterator[dict[str, Result]]:

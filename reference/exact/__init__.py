@@ -6,6 +6,6 @@ each number that comes out is the nearest one of the case's dtype (`arithmetic`)
 they come from the formula of the loss itself, over a tape.
 """
 
-from reference.exact.trainer import build, feasible
+from reference.exact.trainer import build, feasible, known
 
-__all__ = ["build", "feasible"]
+__all__ = ["build", "feasible", "known"]

@@ -43,6 +43,11 @@ def loss_of(m: Any, model: Any, p: dict[str, Any], batch: cases.Batch) -> Number
     return loss(m, model, p, batch) if loss else model.exact_loss(m, p, batch)
 
 
+def known(model: Any) -> bool:
+    """Whether there is a formula for the loss of the model."""
+    return type(model) in LOSSES or hasattr(model, "exact_loss")
+
+
 def rows_read(model: Any, batch: Any) -> dict[str, list[int]]:
     """The rows of each table that the batch looks up, sorted, without the padding: what a row gradient is made of."""
     found = {name: set(ids.tolist()) - {model.padding_idx} for name, ids in model.looked_up(batch).items()}
