@@ -9,7 +9,7 @@ import numpy as np
 
 from numpy_impl.embedding import embedding
 from numpy_impl.functional import log_sigmoid, log_softmax
-from reference.cases import PairBatch
+from reference.cases import PairBatch, PairPathsBatch
 from reference.contract import RowGrad
 from reference.mistakes.layers import added
 from reference.mistakes.planting import in_backward, mistake
@@ -332,6 +332,8 @@ def tables_tied(right: Callable) -> Callable:
 def centre_of_one_context(right: Callable) -> Callable:
     def wrong(self, p, batch):
         loss, backward = right(self, p, batch)
+        if not isinstance(batch, PairBatch):
+            return loss, backward
         last = np.sort(len(batch.centers) - 1 - first_of(batch.centers[::-1]))
         _, d_last = right(self, p, pairs(batch, last))
         factor = len(last) / len(batch.centers) if self.objective.keywords["reduction"] == "mean" else 1.0
@@ -356,7 +358,8 @@ def centre_of_one_context(right: Callable) -> Callable:
 )
 def centre_and_context_swapped(right: Callable) -> Callable:
     def wrong(self, p, batch):
-        if batch.nodes is None:  # whose paths are those to the contexts
+        # not where there are paths, which are those to the contexts, and not in blocks
+        if isinstance(batch, PairBatch) and not isinstance(batch, PairPathsBatch):
             batch = replace(batch, centers=batch.contexts, contexts=batch.centers)
         return right(self, p, batch)
 
@@ -419,8 +422,7 @@ def first_of(words):
 
 def pairs(batch, kept):
     """Some of the pairs of a batch."""
-    given = {part.name: getattr(batch, part.name) for part in fields(batch)}
-    return replace(batch, **{name: None if value is None else value[kept] for name, value in given.items()})
+    return replace(batch, **{part.name: getattr(batch, part.name)[kept] for part in fields(batch)})
 
 
 def contexts(batch):
