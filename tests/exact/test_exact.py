@@ -222,7 +222,32 @@ def test_rows_that_rest_need_not_be_computed(optimizer: Any, monkeypatch: pytest
     assert ran(case) == quick
 
 
-@pytest.mark.parametrize("optimizer", [SGD(weight_decay=0.1), AdamW(), Adam(weight_decay=1e-300), Adam(eps=0.0)])
+def test_rows_that_were_never_read_decay() -> None:
+    case = Case("decay", Embedding(3, 2), SGD(lr=0.5, weight_decay=0.125), Drawn((2,)))
+    it, before = exact.build(case, case.weights()), case.weights()["embedding.weight"]
+    it.loss_and_grads(LookupBatch(np.array([1]), np.array([[1.0, 2.0]])))
+    it.step()
+    decayed = [[float(Fraction(x) * Fraction(15, 16)) for x in row] for row in before.tolist()]
+    assert it.params()["embedding.weight"][[0, 2]].tolist() == [decayed[0], decayed[2]]
+
+
+def test_a_gradient_is_divided_by_how_often_its_id_occurs() -> None:
+    case = Case("often", Embedding(4, 1, scale_grad_by_freq=True), SGD(), Drawn((2,)))
+    batch = LookupBatch(np.array([[2, 0], [2, 2]]), np.array([[[0.5], [7.0]], [[0.25], [3.0]]]))
+    _, grads = exact.build(case, case.weights()).loss_and_grads(batch)
+    assert grads["embedding.weight"].ravel().tolist() == [7, 0, 1.25, 0]
+
+
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        SGD(weight_decay=0.1),
+        SGD(lr=0.0, weight_decay=0.1, momentum=0.9),
+        AdamW(),
+        Adam(weight_decay=1e-300),
+        Adam(eps=0.0),
+    ],
+)
 def test_rows_that_decay_do_not_rest(optimizer: Any) -> None:
     case = Case("decay", Embedding(7, 2), optimizer, Drawn((2,)))
     attempt = trainer.Attempt(case, case.weights(), 128)
