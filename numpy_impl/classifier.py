@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import assert_never
 
 import numpy as np
 from jaxtyping import Float
@@ -62,14 +63,16 @@ def loss_of(
     loss: cases.CrossEntropy | cases.MSELoss, logits: Float[ndarray, "B C"], labels: ndarray
 ) -> tuple[np.floating, Callable]:
     """The loss that the model names, with its options."""
-    if isinstance(loss, cases.MSELoss):
-        return mse_loss(logits, labels, reduction=loss.reduction)
-    weight = None if loss.weight is None else np.array(loss.weight, logits.dtype)
-    return cross_entropy(
-        logits,
-        labels,
-        weight=weight,
-        ignore_index=loss.ignore_index,
-        reduction=loss.reduction,
-        label_smoothing=loss.label_smoothing,
-    )
+    match loss:
+        case cases.CrossEntropy():
+            return cross_entropy(
+                logits,
+                labels,
+                weight=None if loss.weight is None else np.array(loss.weight, logits.dtype),
+                ignore_index=loss.ignore_index,
+                reduction=loss.reduction,
+                label_smoothing=loss.label_smoothing,
+            )
+        case cases.MSELoss():
+            return mse_loss(logits, labels, reduction=loss.reduction)
+    assert_never(loss)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import assert_never
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -46,14 +48,16 @@ def loss_of(
     loss: cases.CrossEntropy | cases.MSELoss, logits: Float[Tensor, "B C"], labels: Tensor
 ) -> Float[Tensor, ""]:
     """The loss that the model names, with its options."""
-    if isinstance(loss, cases.MSELoss):
-        return mse_loss(logits, labels, reduction=loss.reduction)
-    weight = None if loss.weight is None else torch.tensor(loss.weight, dtype=logits.dtype)
-    return cross_entropy(
-        logits,
-        labels,
-        weight=weight,
-        ignore_index=loss.ignore_index,
-        reduction=loss.reduction,
-        label_smoothing=loss.label_smoothing,
-    )
+    match loss:
+        case cases.CrossEntropy():
+            return cross_entropy(
+                logits,
+                labels,
+                weight=None if loss.weight is None else torch.tensor(loss.weight, dtype=logits.dtype),
+                ignore_index=loss.ignore_index,
+                reduction=loss.reduction,
+                label_smoothing=loss.label_smoothing,
+            )
+        case cases.MSELoss():
+            return mse_loss(logits, labels, reduction=loss.reduction)
+    assert_never(loss)

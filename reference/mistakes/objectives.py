@@ -437,3 +437,16 @@ def with_contexts(batch, found):
 
 def without_last_words(batch):
     return with_contexts(batch, [words[:-1] if len(words) > 1 else words for words in contexts(batch)])
+
+
+@mistake(
+    "shared_negatives",
+    "the loss in which each shared negative counts whole for every pair, not num_negatives / shared of it",
+    wrong="noes = log_sigmoid(-scores).sum()",
+    right="noes = num_negatives / shared * log_sigmoid(-scores).sum()",
+)
+def shared_negatives_whole(right: Callable) -> Callable:
+    def wrong(hidden, table, batch, num_negatives, *options, **more):
+        return right(hidden, table, batch, batch.negatives.shape[1], *options, **more)
+
+    return wrong

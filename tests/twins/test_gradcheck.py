@@ -35,7 +35,13 @@ from reference.cases import (
     Classifier,
     Dialogue,
     Drawn,
+    Embedding,
+    EmbeddingBag,
+    HierarchicalSoftmax,
+    Linear,
+    MSELoss,
     NegativeSampling,
+    SharedNegatives,
     SkipGram,
 )
 from reference.contract import Implementation, RowGrad
@@ -209,6 +215,18 @@ CLASSIFIER = Case("dialogue", Classifier(10, 3, (4,), 2, activation="tanh"), SGD
 PAIRS = Case("dialogue", SkipGram(7, 3, reduction="sum"), SGD(), Dialogue(), seed=1)
 HITS = Case("hits", SkipGram(3, 4, NegativeSampling(7, "mask")), SGD(), Drawn((9,)))
 CONTEXTS = Case("lengths", CBOW(5, 6, "mean", NegativeSampling()), SGD(), Drawn((7, 9)))
+SOFTMAX = replace(CONTEXTS, model=CBOW(5, 6, "sum"))
+TREE = Case("tree", SkipGram(5, 3, HierarchicalSoftmax()), SGD(), Drawn((6,), zipf=True))
+BLOCKS = Case("blocks", SkipGram(5, 3, SharedNegatives(2, 4, "mask")), SGD(), Drawn((2, 3)))
+LOOKUP = Case("lookup", Embedding(6, 3), SGD(), Drawn((4, 3)))
+BAGS = Case("bags", EmbeddingBag(6, 3, "sum", padding_idx=2, weighted=True), SGD(), Drawn((4, 3), ragged=True))
+DENSE_LAYER = Case("layer", Linear(4, 3), SGD(), Drawn((5,)))
+DROPPED = Case(
+    "dropped", Classifier(6, 3, (4, 3), 2, dropout=0.4, activation="tanh", loss=MSELoss()), SGD(), Drawn((4, 3))
+)
+MODELS = [CLASSIFIER, PAIRS, HITS, CONTEXTS, SOFTMAX, TREE, BLOCKS, LOOKUP, BAGS, DENSE_LAYER, DROPPED]
+"""One of each model and objective."""
+
 MISTAKEN = [
     ("not-scattered", CLASSIFIER),
     ("duplicates-overwritten", CLASSIFIER),
@@ -224,7 +242,7 @@ both_layouts = pytest.mark.parametrize("sparse", [False, True], ids=["dense", "r
 
 
 @both_layouts
-@pytest.mark.parametrize("case", [CLASSIFIER, PAIRS, HITS, CONTEXTS], ids=lambda case: case.id)
+@pytest.mark.parametrize("case", MODELS, ids=lambda case: case.id)
 def test_a_models_gradients_are_the_derivative_of_its_loss(case: Case, sparse: bool) -> None:
     gradcheck_of(numpy_impl, replace(case, sparse=sparse))
 
