@@ -302,7 +302,8 @@ FLAGS: dict[str, tuple[Callable[[Seen], Any], str]] = {
     ),
     "SharedNegatives": (
         lambda s: isinstance(s.option("objective"), SharedNegatives),
-        "The pairs of a block share its negatives, of which each counts num_negatives / shared [shared-negatives-whole].",
+        "The pairs of a block share its negatives, of which each counts num_negatives / shared "
+        "[shared-negatives-whole].",
     ),
     "HuffmanPaths": (
         lambda s: isinstance(s.option("objective"), HierarchicalSoftmax),
