@@ -115,7 +115,7 @@ ALREADY_PLAIN = {
     "entries": "cuts, and computes nothing",
     "place": "one line",
 }
-TESTS = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests" / "kernels").glob("test_*.py"))
+TESTS = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests" / "twins" / "kernels").glob("test_*.py"))
 
 
 @pytest.mark.parametrize("file", KERNELS, ids=lambda file: file.stem)
