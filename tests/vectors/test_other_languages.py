@@ -17,7 +17,7 @@ from reference.vectors.reading import HERE, files
 
 NODE = shutil.which("node")
 ROOT = Path(__file__).parents[2]
-PROGRAM = ROOT / "tests" / "other_languages" / "classifier.mjs"
+PROGRAM = ROOT / "tests" / "vectors" / "other_languages" / "classifier.mjs"
 CLASSIFIERS = [path.stem for path in files([HERE]) if path.stem.startswith("classifier-")]
 
 pytestmark = pytest.mark.skipif(
