@@ -3,7 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: verify test test-long test-pages check bench bench-quick bench-peers read mutants third-parties vectors rows digests clean
+.PHONY: verify test test-long test-pages check bench bench-quick bench-peers read mutants third-parties vectors rows \
+	digests figures figures-all clean
 
 verify: .venv/run
 	mkdir -p build
@@ -23,12 +24,14 @@ check: .venv/dev
 
 bench bench-quick: .venv/dev
 	mkdir -p build/bench
-	$(BIN)/pytest benchmarks $(if $(filter bench-quick,$@),--quick) --benchmark-json=build/bench/$@.json --benchmark-autosave
+	$(BIN)/pytest benchmarks $(if $(filter bench-quick,$@),--quick) --benchmark-json=build/bench/$@.json --benchmark-autosave \
+		--tables build/bench/$@.txt
 
 bench-peers: .venv/dev
 	$(BIN)/pip install --quiet -c constraints.txt -e '.[third-parties]'
 	-$(BIN)/pip install --quiet -c constraints.txt numba jax
-	$(BIN)/pytest benchmarks -m peers
+	mkdir -p build/bench
+	$(BIN)/pytest benchmarks -m peers --tables build/bench/$@.txt
 
 read: .venv/read
 	$(BIN)/twingrad read --html build/read
@@ -43,6 +46,7 @@ mutants: export MKL_NUM_THREADS = 1
 mutants: .venv/dev
 	$(BIN)/pip install --quiet -c constraints.txt -e '.[mutants]'
 	rm -rf mutants
+	mkdir -p build
 	$(BIN)/mutmut run --max-children 2
 	$(BIN)/python -m tests.tools.mutants
 
@@ -59,6 +63,14 @@ vectors: .venv/run
 # the rows of options, and the digests of ids, that new options and cases need; what is there is not changed
 rows digests: .venv/run
 	$(BIN)/python -m reference.catalogue.$(if $(filter rows,$@),grow,digests)
+
+# the figures in the READMEs: those that are quick, and those that make bench, bench-peers and mutants have left in build
+figures: .venv/dev
+	$(BIN)/python -m tests.tools.figures
+
+# the slow ones too: sensitivity, mistakes, train
+figures-all: .venv/dev
+	$(BIN)/python -m tests.tools.figures --all
 
 clean:
 	rm -rf .venv build

@@ -2,35 +2,47 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import threadpoolctl
 from rich import box
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from benchmarks import goals, plots
 from benchmarks.interleave import Times, interleaved
-from reference.commands.files import write_whole
+from reference.commands.files import check_writable, write_whole
 from reference.commands.twins import twins
 from reference.environment import environment, sentence
+from reference.errors import BadInput
 
 twins()  # before the limit, which reaches only what is loaded
 threadpoolctl.threadpool_limits(1)
 
 RACES = pytest.StashKey[dict[tuple[str, str], Times]]()
 OUT = Path("build/bench")
+WIDTH = 110
+"""Of the tables, where there is no terminal to fill."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--quick", action="store_true", help="fewer turns, and neither the largest size nor slow rivals")
+    parser.addoption("--tables", metavar="FILE", type=Path, help="write the tables there, too")
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    try:
+        if config.getoption("--tables"):
+            check_writable(config.getoption("--tables"), "--tables")
+    except BadInput as bad:
+        raise pytest.UsageError(str(bad)) from None
     config.stash[RACES] = {}
 
 
@@ -89,16 +101,27 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     races = config.stash[RACES]
     if not races:
         return
-    wide = Console(width=None if sys.stdout.isatty() else 110)
-    wide.print(ratios(races))
-    wide.print(goals.table(races))
     env = environment()
-    terminalreporter.write_line(f"◄ the fastest rival. {sentence(env)}")
+    show(races, env, Console(width=None if sys.stdout.isatty() else WIDTH))
+    if config.getoption("--tables"):
+        written = Console(file=io.StringIO(), width=WIDTH)
+        show(races, env, written)
+        write_whole(config.getoption("--tables"), written.file.getvalue())
     OUT.mkdir(parents=True, exist_ok=True)
     found = [{"loop": loop, "size": size, "seconds": times} for (loop, size), times in races.items()]
     write_whole(OUT / "races.json", json.dumps({"races": found, "environment": env}, indent=1) + "\n")
     drawn = plots.draw(races, OUT)
     terminalreporter.write_line(f"{OUT}/races.json{''.join(f', {name}' for name in drawn)}")
+
+
+def show(races: goals.Races, env: dict[str, Any], console: Console) -> None:
+    """The ratios, the goals that were measured, and what they depend on."""
+    console.print(ratios(races))
+    reached = goals.table(races)
+    if reached.row_count:
+        console.print(reached)
+    console.print(Text(f"{reached.row_count} of {len(goals.GOALS)} goals were measured"))
+    console.print(Text(f"◄ the fastest rival. {sentence(env)}"), soft_wrap=True)
 
 
 def ratios(races: dict[tuple[str, str], Times]) -> Table:

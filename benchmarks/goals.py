@@ -133,16 +133,18 @@ GOALS = (
 
 
 def table(races: Races) -> Table:
-    """Each goal with what was reached; what is not met is marked so, and what was not measured."""
+    """Each goal that was measured, with what was reached; what is not met is marked so."""
     shown = Table("what", "against", "goal", "reached", "", box=box.SIMPLE_HEAD)
     for goal in GOALS:
         found = goal.ratios(races)
+        if not found:
+            continue
         wanted = ", ".join(
             f"{goal.sign} {value:g}{f' at {size}' if size else ''}" for size, value in goal.goals.items()
         )
         reached = ", ".join(
             f"{size} {ratio:.2f}{'' if goal.met(size, ratio) else ' ✗'}".strip() for size, ratio in found.items()
         )
-        verdict = ("met" if all(goal.met(*pair) for pair in found.items()) else "not met") if found else "not measured"
+        verdict = "met" if all(goal.met(*pair) for pair in found.items()) else "not met"
         shown.add_row(goal.what, goal.against, wanted, reached, verdict)
     return shown

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.house.test_readme import MINE
+from tests.tools.readmes import MINE
 
 WRONG = MINE.replace('np.add.at(g["embedding.weight"], ids, d[:, None])', 'g["embedding.weight"][ids] += d[:, None]')
 

@@ -28,7 +28,7 @@ from reference.mistakes import MISTAKES, together
 from reference.mistakes.diagnosis import alike, diagnose, finite, made
 from reference.mistakes.explanation import Cause, Explanation
 from reference.mistakes.variants import VARIANTS
-from tests.house.test_readme import MINE
+from tests.tools.readmes import MINE
 
 CASES = {case.id: case for case in catalogue()}
 CLASSIFIERS = [f"classifier-{name}-sgd-dense-f64" for name in ("dialogue", "one", "zeros")]

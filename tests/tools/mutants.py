@@ -1,6 +1,7 @@
 """The score of the last run of mutmut, file by file (`make mutants`).
 
-Fails if a mutant survives that `mutants.toml` does not list as equivalent, and if one is listed that does not survive.
+It is written to build/mutants.txt, too. Fails if a mutant survives that `mutants.toml` does not list as equivalent, and
+if one is listed that does not survive.
 """
 
 from __future__ import annotations
@@ -18,8 +19,11 @@ from mutmut.stats import status_by_exit_code
 from mutmut.utils.file_utils import walk_mutatable_files
 from mutmut.utils.format_utils import orig_function_and_class_names_from_key
 
+from reference.commands.files import write_whole
+
 KILLED = ("killed", "timeout")
 LISTED = Path(__file__).with_name("mutants.toml")
+TABLE = Path("build/mutants.txt")
 Change = tuple[str, str, str, str]
 """A file, a function, a line of it, and what a mutant makes of that line."""
 
@@ -54,7 +58,7 @@ def main() -> int:
     unused = dict.fromkeys(equivalent)
     total: Counter[str] = Counter()
     wrong = []
-    print(f"{'file':30}{'mutants':>9}{'equivalent':>12}{'killed':>8}{'score':>9}")
+    table = [f"{'file':30}{'mutants':>9}{'equivalent':>12}{'killed':>8}{'score':>9}"]
     for file in sorted(walk_mutatable_files()):
         data = SourceFileMutationData(path=file)
         data.load()
@@ -67,8 +71,10 @@ def main() -> int:
                 status = status_by_exit_code[data.exit_code_by_key[mutant]]
                 wrong.append("\n".join((f"{mutant}: {status}", *(f"  {part}" for part in change[1:]))))
         total += found
-        print(row(str(file), found))
-    print(row("all", total))
+        table.append(row(str(file), found))
+    table.append(row("all", total))
+    print(*table, sep="\n")
+    write_whole(TABLE, "\n".join(table) + "\n")
     wrong += [
         f"{file}: {function}: listed as equivalent, but no such mutant survives\n  {line}\n  {becomes}"
         for file, function, line, becomes in unused

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 import subprocess
 from collections.abc import Callable, Sequence
@@ -14,9 +13,9 @@ from reference.commands import verify
 from reference.commands.cli import main
 from reference.mistakes import MISTAKES
 from reference.vectors.reading import HERE, files
+from tests.tools.readmes import ROOT, blocks
 
 NODE = shutil.which("node")
-ROOT = Path(__file__).parents[2]
 PROGRAM = ROOT / "tests" / "vectors" / "other_languages" / "classifier.mjs"
 CLASSIFIERS = [path.stem for path in files([HERE]) if path.stem.startswith("classifier-")]
 
@@ -51,8 +50,8 @@ def test_a_classifier_in_javascript_agrees(checked: Checked) -> None:
 
 
 def test_the_commands_of_the_readme(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    commands = re.search(r"```\n(\S*twingrad vectors write .*?)```", readme, re.DOTALL).group(1).splitlines()
+    readme = (ROOT / "reference/vectors/README.md").read_text(encoding="utf-8")
+    commands = blocks(readme, "")[0].splitlines()
     monkeypatch.chdir(tmp_path)
     (tmp_path / "tests").symlink_to(ROOT / "tests")
     for command in commands:

@@ -36,6 +36,7 @@ from reference.vectors.schema import SCHEMA
 from reference.vectors.selection import selection
 from reference.vectors.strict_json import LARGEST, check
 from reference.vectors.writing import plain, schema_file
+from tests.tools.readmes import ROOT, blocks
 
 PATHS = files([HERE])
 VECTORS = [read_vector(path) for path in PATHS]
@@ -320,8 +321,8 @@ def test_what_is_missing_is_not_covered(two: Command) -> None:
 
 
 def test_the_results_that_the_readme_shows(vectors: Command) -> None:
-    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-    shown = readme.split("```json\n")[1].split("```")[0]
+    readme = ROOT / "reference/vectors/README.md"
+    (shown,) = blocks(readme.read_text(encoding="utf-8"), "json")
     put("r", "shown", shown)
     put("v", "one", written(json.loads(shown)["case"]))
     code, out, _ = vectors("check", "v", "--results", "r/shown.json")
