@@ -54,12 +54,16 @@ def _check(what: str, case: Case) -> None:
         raise BadInput(f"{what}: {type(case.model).__name__} has no method exact_loss(m, p, batch)")
     try:
         case.check_weights(case.weights())
-        case.check_batch(next(case.batches()))
+        batch = next(case.batches())
+        case.check_batch(batch)
+        unread = [name for name in case.model.tables if name not in case.model.looked_up(batch)]
         feasible = exact.feasible(case)
     except BadInput as bad:
         raise BadInput(f"{what}: {bad}") from None
     except Exception as error:
         raise BadInput(f"{what}: raised {one_line(error)}") from None
+    if unread:
+        raise BadInput(f"{what}: looked_up lists no rows of {unread[0]}, which is among its tables")
     if not feasible:
         raise BadInput(f"{what}: is too large for exact values; fewer rows, steps or examples are needed")
 
