@@ -73,16 +73,16 @@ def written(value: Any) -> str:
     return f"{type(value).__name__}({', '.join(parts)})"
 
 
-def plain(value: Any) -> Any:
+def jsonable(value: Any) -> Any:
     """What JSON knows, without what is a default: a dataclass as a dict of its fields, with the name of its class."""
     if is_dataclass(value):
-        return {"kind": type(value).__name__, **{option.name: plain(v) for option, v in _changed(value)}}
-    return [plain(part) for part in value] if isinstance(value, tuple) else value
+        return {"kind": type(value).__name__, **{option.name: jsonable(v) for option, v in _changed(value)}}
+    return [jsonable(part) for part in value] if isinstance(value, tuple) else value
 
 
 def defaults(kind: Any) -> dict[str, Any]:
     """The fields of a dataclass that have a default, and the defaults, as `plain` has them."""
-    return {o.name: plain(_default(o)) for o in fields(kind) if _default(o) is not MISSING}
+    return {o.name: jsonable(_default(o)) for o in fields(kind) if _default(o) is not MISSING}
 
 
 def _changed(part: Any) -> Iterator[tuple[Field, Any]]:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from reference.cases import Case, Text
-from reference.cases.labels import defaults, plain
+from reference.cases.labels import defaults, jsonable
 from reference.catalogue import catalogue
 
 PATH = Path(__file__).parent / "digests.json"
@@ -41,7 +41,7 @@ def digest(case: Case) -> str:
 
     Of a case on a text, which another version of Python has otherwise, of the options alone, sizes left out.
     """
-    options = plain(case)
+    options = jsonable(case)
     if isinstance(case.data, Text):
         for part, name in (("data", "source"), ("model", "num_embeddings"), ("model", "num_classes")):
             options[part].pop(name, None)

@@ -52,29 +52,29 @@ def written(case: Case) -> str:
         "batches": batches,
         "steps": steps,
     }
-    return laid_out(plain(vector, case.dtype)) + "\n"
+    return laid_out(jsonable(vector, case.dtype)) + "\n"
 
 
 def _values(gradient: Any) -> np.ndarray:
     return gradient.values if isinstance(gradient, RowGrad) else gradient
 
 
-def plain(value: Any, dtype: str) -> Any:
+def jsonable(value: Any, dtype: str) -> Any:
     """What JSON knows: numbers of the dtype in as few digits as tell them from all others, a dataclass by its kind."""
     match value:
         case RowGrad():
-            return {"rows": value.rows.tolist(), "values": plain(value.values, dtype)}
+            return {"rows": value.rows.tolist(), "values": jsonable(value.values, dtype)}
         case np.ndarray():
             # of a float32 as few digits as a float32 needs
             return value.astype(str).astype(float).tolist() if value.dtype == np.float32 else value.tolist()
         case dict():
-            return {name: plain(part, dtype) for name, part in value.items()}
+            return {name: jsonable(part, dtype) for name, part in value.items()}
         case list() | tuple():
-            return [plain(part, dtype) for part in value]
+            return [jsonable(part, dtype) for part in value]
         case float() if dtype == "float32" and np.float32(value) == value:
             return float(str(np.float32(value)))
     if is_dataclass(value):
-        parts = {part.name: plain(getattr(value, part.name), dtype) for part in fields(value)}
+        parts = {part.name: jsonable(getattr(value, part.name), dtype) for part in fields(value)}
         return {"kind": type(value).__name__, **parts}
     return value
 

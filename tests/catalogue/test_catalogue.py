@@ -28,7 +28,7 @@ from reference.cases import (
     SharedNegatives,
     SkipGram,
 )
-from reference.cases.labels import labels, plain, written
+from reference.cases.labels import jsonable, labels, written
 from reference.catalogue import TABLES, catalogue, digests, pairwise
 from reference.catalogue.bags import BAGS
 from reference.catalogue.classifier import CLASSIFIER
@@ -254,9 +254,9 @@ def test_a_digest_does_not_look_at_names_order_or_new_defaults(monkeypatch: pyte
     assert len(dataclasses.fields(later.model)) == len(fields) + 1
     assert digests.digest(later) == expected
     assert digests.digest(replace(later, model=replace(later.model, bias=False))) != expected
-    order = list(plain(SMALL))
+    order = list(jsonable(SMALL))
     monkeypatch.setattr("reference.cases.labels.fields", lambda part: dataclasses.fields(part)[::-1])
-    assert list(plain(SMALL)) != order
+    assert list(jsonable(SMALL)) != order
     assert digests.digest(SMALL) == expected
 
 

@@ -81,10 +81,7 @@ def test_list_and_choice(verify: Command) -> None:
 WRONG = {
     # what is changed in the model's file, and what is said
     "no cases": (("CASES = [", "TRIED = ["), "has no CASES; a list of at least one reference.cases.Case is needed"),
-    "no formula": (
-        ("def exact_loss", "def loss"),
-        "case twotower-small-sgd-dense-f64: TwoTower has no method exact_loss",
-    ),
+    "no formula": (("def exact_loss", "def loss"), "TwoTower has no method exact_loss(m, p, batch)"),
     "a formula that fails": (("m.log(", "m.lg("), "raised AttributeError: 'Balls' object has no attribute 'lg'"),
     "a batch that it refuses": (
         ("self.num_users), stream", "99), stream"),

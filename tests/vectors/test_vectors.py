@@ -35,7 +35,7 @@ from reference.vectors.reading import HERE, files, parsed, read_vector
 from reference.vectors.schema import SCHEMA
 from reference.vectors.selection import selection
 from reference.vectors.strict_json import LARGEST, check
-from reference.vectors.writing import plain, schema_file
+from reference.vectors.writing import jsonable, schema_file
 from tests.tools.readmes import ROOT, blocks
 
 PATHS = files([HERE])
@@ -99,7 +99,7 @@ def test_numbers_are_as_short_as_their_dtype_allows(dtype: str) -> None:
     random_bits = np.random.default_rng(0).integers(0, 2**32, 2000, dtype=np.uint32)
     numbers = random_bits.view("float32") if dtype == "float32" else random_bits.astype("float64") / 3
     numbers = numbers[np.isfinite(numbers)].astype(dtype)
-    written = [json.dumps(x) for x in plain(numbers, dtype)]
+    written = [json.dumps(x) for x in jsonable(numbers, dtype)]
     assert np.array([float(text) for text in written]).astype(dtype).tobytes() == numbers.tobytes()
     digits = [len(text.lstrip("-").split("e")[0].replace(".", "").strip("0")) for text in written]
     assert max(digits) == (9 if dtype == "float32" else 17)
