@@ -81,7 +81,7 @@ def jsonable(value: Any) -> Any:
 
 
 def defaults(kind: Any) -> dict[str, Any]:
-    """The fields of a dataclass that have a default, and the defaults, as `plain` has them."""
+    """The fields of a dataclass that have a default, and the defaults, as `jsonable` has them."""
     return {o.name: jsonable(_default(o)) for o in fields(kind) if _default(o) is not MISSING}
 
 

@@ -104,7 +104,7 @@ def _case(whole: dict[str, Any]) -> Case:
 
 
 def _built(said: Any) -> Any:
-    """A dataclass from what `plain` made of it."""
+    """A dataclass from what `jsonable` made of it."""
     if isinstance(said, dict):
         return KINDS[said["kind"]](**{name: _built(part) for name, part in said.items() if name != "kind"})
     return tuple(said) if isinstance(said, list) else said
