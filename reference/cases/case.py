@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from copy import deepcopy
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from itertools import count, islice
 from typing import Literal, assert_never
@@ -136,7 +136,8 @@ class Case:
                 found = _from_text(model, data, stream)
             case _:
                 assert_never(data)
-        return islice(model.complete(found, data, Stream(self.seed, NEGATIVES)), self.steps)
+        complete = islice(model.complete(found, data, Stream(self.seed, NEGATIVES)), self.steps)
+        return (_with_floats(batch, self.dtype) for batch in complete)
 
     @property
     def examples(self) -> int:
@@ -160,6 +161,12 @@ class Case:
     def eps(self) -> float:
         """The distance from 1 to the next number of the dtype, the unit in which errors are given."""
         return float(np.finfo(self.dtype).eps)
+
+
+def _with_floats(batch: Batch, dtype: str) -> Batch:
+    """The batch with its floats in the dtype."""
+    parts = {part.name: getattr(batch, part.name) for part in fields(batch)}
+    return replace(batch, **{name: part.astype(dtype) for name, part in parts.items() if part.dtype.kind == "f"})
 
 
 def _from_text(model: Model, data: Text, stream: Stream) -> Iterator[Batch]:

@@ -57,7 +57,7 @@ class CBOW(Word2Vec):
         return self.collate(rows, stream.ids(shape[:1], used, data.zipf))
 
     def dialogue(self, data: Dialogue) -> Iterator[ContextBatch]:
-        """The context of one centre a step."""
+        """The context of one centre a step, and after the last one that of the first again."""
         steps = []
         for sentence in data.corpus.sentences:
             centers, contexts, positions = data.corpus.pairs(sentence, data.window)

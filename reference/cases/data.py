@@ -18,8 +18,7 @@ from reference.data.text import Corpus
 class Dialogue:
     """The small run of a written dialogue on backpropagation: four bags, or the seven-word corpus.
 
-    A classifier sees the four bags in every step. Skip-gram and CBOW see one centre word a step, with all its contexts
-    within the window; after the last word of the corpus they begin anew.
+    What a model sees of it in a step, its `dialogue` says. window: how many words to each side are context.
     """
 
     window: int = 1
@@ -64,10 +63,11 @@ class Text:
 
     source: `pydoc_data.topics` or the path of a UTF-8 file. A classifier gets paragraphs, cut or repeated to `length`
     ids, and their chapter; a skip-gram the pairs within `window`, or with shared negatives the text in blocks of
-    `length` words with the window around them; CBOW the contexts. Of these, as word2vec has it,
-    dynamic_window: each centre has a window of its own, drawn from 1 to `window`. subsample: the threshold t, above
-    which frequent words are dropped before there are windows (`reference.data.text.kept`). Both are drawn anew in each
-    pass. min_count: how often a word must occur to be one (default: 5 times, in a short text once).
+    `length` words with the window around them; CBOW the contexts; GloVe the pairs with their counts. For skip-gram and
+    CBOW, as word2vec has it, dynamic_window: each centre has a window of its own, drawn from 1 to `window`. subsample:
+    the threshold t, above which frequent words are dropped before there are windows (`reference.data.text.kept`). Both
+    are drawn anew in each pass. min_count: how often a word must occur to be one (default: 5 times, in a short text
+    once).
     """
 
     source: str

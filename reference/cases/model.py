@@ -79,7 +79,7 @@ class Model:
         raise BadInput(f"{self.family}: does not learn from a text; use Drawn")
 
     def collate(self, *parts: np.ndarray) -> Batch:
-        """A batch of some examples, the same lines of each array."""
+        """A batch of some examples, the same lines of each array. The case sees to the dtype of its floats."""
         raise NotImplementedError
 
     def complete(self, batches: Iterator[Any], data: Dialogue | Drawn | Text, stream: Stream) -> Iterator[Batch]:

@@ -58,7 +58,7 @@ class SkipGram(Word2Vec):
         return Block(ids, np.concatenate([before, ids, after], axis=1), inside)
 
     def dialogue(self, data: Dialogue) -> Iterator[PairBatch]:
-        """The pairs of one centre a step."""
+        """The pairs of one centre a step, and after the last one those of the first again."""
         steps = []
         for sentence in data.corpus.sentences:
             centers, contexts, positions = data.corpus.pairs(sentence, data.window)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,38 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from numpy_impl import (
-    cbow,
-    classifier,
-    embedding,
-    embedding_bag,
-    functional,
-    linear,
-    objectives,
-    optimizers,
-    skipgram,
-    trainer,
-)
-from numpy_impl.kernels import bags, rows, updates
+from numpy_impl import trainer
 from reference.cases import Batch, Case
 from reference.contract import Grads, Implementation, Params, State, Trainer
 from reference.errors import Unsupported
 
-TWIN = (
-    rows,
-    bags,
-    updates,
-    embedding,
-    embedding_bag,
-    linear,
-    functional,
-    objectives,
-    classifier,
-    skipgram,
-    cbow,
-    optimizers,
-    trainer,
-)
+TWIN = [module for name, module in sorted(sys.modules.items()) if name.startswith("numpy_impl.")]
+"""All of the NumPy twin, which its trainer has loaded."""
 
 Plant = Callable[[Callable[..., Any]], Callable[..., Any]]
 """Takes the function that stands there, and returns the wrong one that is to stand there instead."""
