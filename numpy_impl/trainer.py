@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from numpy_impl import cbow, classifier, embedding, embedding_bag, linear, optimizers, skipgram
+from numpy_impl import cbow, classifier, embedding, embedding_bag, glove, linear, optimizers, skipgram
 from reference import cases
 from reference.contract import Grads, Params, State
 from reference.errors import Unsupported
@@ -16,6 +16,7 @@ MODELS = {
     cases.Classifier: classifier.Classifier,
     cases.SkipGram: skipgram.SkipGram,
     cases.CBOW: cbow.CBOW,
+    cases.GloVe: glove.GloVe,
 }
 OPTIMIZERS = {
     cases.SGD: optimizers.SGD,

@@ -13,7 +13,7 @@ from torch.sparse import check_sparse_tensor_invariants
 from reference import cases
 from reference.contract import Params
 from reference.errors import Unsupported
-from torch_impl import cbow, classifier, embedding, embedding_bag, linear, optimizers, skipgram
+from torch_impl import cbow, classifier, embedding, embedding_bag, glove, linear, optimizers, skipgram
 
 MODELS = {
     cases.Embedding: embedding.Embedding,
@@ -22,6 +22,7 @@ MODELS = {
     cases.Classifier: classifier.Classifier,
     cases.SkipGram: skipgram.SkipGram,
     cases.CBOW: cbow.CBOW,
+    cases.GloVe: glove.GloVe,
 }
 OPTIMIZERS = {
     cases.SGD: optimizers.SGD,

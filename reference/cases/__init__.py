@@ -13,6 +13,7 @@ from reference.cases.batches import (
     ContextBatch,
     ContextNegativesBatch,
     ContextPathsBatch,
+    CooccurrenceBatch,
     DenseBatch,
     LabelledBags,
     LabelledBatch,
@@ -31,6 +32,7 @@ from reference.cases.classifier import ACTIVATIONS, Activation, Classifier
 from reference.cases.data import Data, Dialogue, Drawn, Recorded, Text
 from reference.cases.embedding import Embedding
 from reference.cases.embedding_bag import EmbeddingBag
+from reference.cases.glove import GloVe
 from reference.cases.linear import Linear
 from reference.cases.losses import CrossEntropy, MSELoss
 from reference.cases.model import Model, Shapes
@@ -38,7 +40,7 @@ from reference.cases.objectives import HierarchicalSoftmax, NegativeSampling, Ob
 from reference.cases.optimizers import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop, SparseAdam
 from reference.cases.skipgram import SkipGram
 
-MODELS: tuple[type[Model], ...] = (Embedding, EmbeddingBag, Linear, Classifier, SkipGram, CBOW)
+MODELS: tuple[type[Model], ...] = (Embedding, EmbeddingBag, Linear, Classifier, SkipGram, CBOW, GloVe)
 """Every model that comes with twingrad."""
 
 __all__ = [
@@ -60,6 +62,7 @@ __all__ = [
     "ContextBatch",
     "ContextNegativesBatch",
     "ContextPathsBatch",
+    "CooccurrenceBatch",
     "CrossEntropy",
     "Data",
     "DenseBatch",
@@ -67,6 +70,7 @@ __all__ = [
     "Drawn",
     "Embedding",
     "EmbeddingBag",
+    "GloVe",
     "HierarchicalSoftmax",
     "LabelledBags",
     "LabelledBatch",

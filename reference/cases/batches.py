@@ -236,6 +236,20 @@ class BlockBatch(Block[Array]):
     negatives: Int[Array, "N S"]
 
 
+# --- counts ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class CooccurrenceBatch(Batch[Array]):
+    """Pairs of words, and how often each occurs together: counts above 0, of words further apart parts of one."""
+
+    indices: ClassVar[tuple[str, ...]] = ("centers", "contexts")
+
+    centers: Int[Array, " N"]
+    contexts: Int[Array, " N"]
+    counts: Float[Array, " N"]
+
+
 Bags = BagBatch[Array] | RaggedBagBatch[Array] | WeightedBagBatch[Array] | RaggedWeightedBagBatch[Array]
 LabelledBags = LabelledBatch[Array] | RaggedLabelledBatch[Array]
 
@@ -255,5 +269,6 @@ BATCHES: tuple[type[Batch], ...] = (
     ContextNegativesBatch,
     ContextPathsBatch,
     BlockBatch,
+    CooccurrenceBatch,
 )
 """Every kind that comes with twingrad."""

@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 from reference.cases import Case
 from reference.catalogue.bags import BAGS, bags
 from reference.catalogue.classifier import CLASSIFIER, classifier_options, classifiers
+from reference.catalogue.glove import GLOVE, glove, glove_texts
 from reference.catalogue.layers import layers, lookups
 from reference.catalogue.optimizers import OPTIONS, optimizers, table
 from reference.catalogue.pairwise import Table
@@ -20,7 +21,7 @@ from reference.errors import BadInput
 
 __all__ = ["OPTIONS", "TABLES", "catalogue", "matching", "select"]
 
-TABLES: tuple[Table, ...] = (BAGS, CLASSIFIER, WORD2VEC, SHARED, *map(table, OPTIONS))
+TABLES: tuple[Table, ...] = (BAGS, CLASSIFIER, WORD2VEC, SHARED, GLOVE, *map(table, OPTIONS))
 """All rows of options that are brought together (`python -m reference.catalogue.grow` appends to them)."""
 
 
@@ -30,7 +31,7 @@ def catalogue(source: str = text.TOPICS) -> list[Case]:
     Raises:
         BadInput: the text cannot be read or has no two words.
     """
-    return [*without_text(), *texts(source)]
+    return [*without_text(), *texts(source), *glove_texts(source)]
 
 
 @functools.cache
@@ -45,6 +46,7 @@ def without_text() -> tuple[Case, ...]:
         *skipgrams(),
         *optimizers(),
         *word2vec(),
+        *glove(),
         *telling(),
         *saturated(),
     )

@@ -14,7 +14,7 @@ from flint import arb
 from reference import cases
 from reference.contract import Grads, Params, RowGrad, State
 from reference.errors import Unsupported
-from reference.exact import cbow, classifier, embedding, embedding_bag, linear, optimizers, skipgram
+from reference.exact import cbow, classifier, embedding, embedding_bag, glove, linear, optimizers, skipgram
 from reference.exact.arithmetic import LEAST_BITS, ONE, ZERO, Balls, Number, Proof, Table, TooLarge, Undecided, Variable
 
 LOSSES: dict[type, Callable[..., Number]] = {
@@ -24,6 +24,7 @@ LOSSES: dict[type, Callable[..., Number]] = {
     cases.Classifier: classifier.loss,
     cases.SkipGram: skipgram.loss,
     cases.CBOW: cbow.loss,
+    cases.GloVe: glove.loss,
 }
 """A model that is not among them has its loss itself: the method `exact_loss(m, p, batch)`."""
 

@@ -5,7 +5,7 @@ must tell every one of them from the right twin, which proves that it can fail; 
 wrong is compared with each of them, so that the verdict can name the mistake. One file for each part of the twin.
 """
 
-from reference.mistakes import activations, layers, lookup, losses, objectives, optimizers, pooling
+from reference.mistakes import activations, glove, layers, lookup, losses, objectives, optimizers, pooling
 from reference.mistakes.planting import MISTAKES, Mistake, calls, together
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "Mistake",
     "activations",
     "calls",
+    "glove",
     "layers",
     "lookup",
     "losses",

@@ -232,6 +232,17 @@ def mse_halved(right: Callable) -> Callable:
 
 
 @variant(
+    "least_squares",
+    "half the weighted squares, as in glove.c",
+    wrong="loss = (weight * difference ** 2).sum() / 2",
+    right="loss = (weight * difference ** 2).sum()",
+    sources=("https://github.com/stanfordnlp/GloVe/blob/master/src/glove.c",),
+)
+def weighted_squares_halved(right: Callable) -> Callable:
+    return mse_halved(right)
+
+
+@variant(
     "negative_sampling",
     "the loss that leaves accidental hits out, as word2vec.c does, where they are to be kept",
     wrong="if negative == target: continue",
@@ -384,6 +395,45 @@ def amsgrad_of_the_corrected(right: Callable) -> Callable:
         largest *= correction  # in the units of this step's second moment
         right(self, name, *given)
         largest /= correction
+
+    return wrong
+
+
+@variant(
+    "Adagrad.update",
+    "the update of glove.c: lr is within the squares, which begin at 1 and are added after the division by their root",
+    wrong="update = lr * grad; param -= update / np.sqrt(total); total += update ** 2",
+    right="total += grad ** 2; param -= lr * grad / (np.sqrt(total) + eps)",
+    sources=("stanfordnlp/GloVe#134",),
+)
+def adagrad_of_glove(right: Callable) -> Callable:
+    def wrong(self, name, param, at, grad):
+        step, total = self.state_of(name)
+        if step == 0:
+            total[...] = 1
+        step += 1
+        update = self.lr * grad
+        param[at] -= update / np.sqrt(total[at])
+        total[at] += update * update
+
+    return wrong
+
+
+@variant(
+    "Adagrad.update",
+    "the update of biases without the learning rate, as in glove.c",
+    wrong="bias -= grad / np.sqrt(total)",
+    right="bias -= lr * grad / (np.sqrt(total) + eps)",
+    sources=("stanfordnlp/GloVe#209",),
+)
+def biases_without_the_lr(right: Callable) -> Callable:
+    def wrong(self, name, *given):
+        lr = self.lr
+        self.lr = 1.0 if name.endswith("_bias.weight") else lr
+        try:
+            right(self, name, *given)
+        finally:
+            self.lr = lr
 
     return wrong
 

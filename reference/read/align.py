@@ -27,6 +27,7 @@ PAIRS = (
     "classifier",
     "skip-gram",
     "cbow",
+    "glove",
     "softmax",
     "negative-sampling",
     "shared-negatives",

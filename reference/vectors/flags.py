@@ -22,6 +22,7 @@ from reference.cases import (
     Case,
     Classifier,
     ContextNegativesBatch,
+    CooccurrenceBatch,
     EmbeddingBag,
     HierarchicalSoftmax,
     LabelledBatch,
@@ -319,6 +320,17 @@ FLAGS: dict[str, tuple[Callable[[Seen], Any], str]] = {
         saturated_sigmoid,
         "Sigmoids that are 1 in the dtype: log(1 - sigmoid(x)) is -inf, and a gradient is not 0 for that "
         "[log-of-one-minus-sigmoid, saturated-skipped].",
+    ),
+    # --- counts
+    "CountBeyondTheCap": (
+        lambda s: any(isinstance(b, CooccurrenceBatch) and (b.counts > s.option("x_max")).any() for b in s.batches),
+        "A pair that occurs more than x_max times has the weight 1, as one at x_max has; all others have less "
+        "[cap-forgotten, cap-from-below, alpha-forgotten].",
+    ),
+    "CountBelow1": (
+        lambda s: any(isinstance(b, CooccurrenceBatch) and (b.counts < 1).any() for b in s.batches),
+        "The logarithm of a count below 1 is negative, and it is that of the count itself "
+        "[log-of-1-and-counts, log-of-counts-added, log-of-counts-forgotten].",
     ),
     # --- the update
     "Momentum": (

@@ -24,6 +24,7 @@ from reference.cases import (
     Drawn,
     Embedding,
     EmbeddingBag,
+    GloVe,
     HierarchicalSoftmax,
     Linear,
     MSELoss,
@@ -92,6 +93,7 @@ models = st.one_of(
     classifiers(),
     st.builds(SkipGram, words, size, objectives | shared, reduction),
     st.builds(CBOW, words, size, st.sampled_from(["mean", "sum"]), objectives, reduction),
+    st.builds(GloVe, words, size, st.sampled_from([100.0, 0.5]), st.sampled_from([0.75, 0.0, 2.0]), reduction),
 )
 optimizers = st.sampled_from(
     [
@@ -110,7 +112,7 @@ optimizers = st.sampled_from(
 def cases(draw: st.DrawFn) -> Case:
     model, batch, length = draw(models), draw(size), draw(size)
     in_blocks = isinstance(getattr(model, "objective", None), SharedNegatives)
-    one_axis = isinstance(model, Linear | SkipGram) and not in_blocks
+    one_axis = isinstance(model, Linear | SkipGram | GloVe) and not in_blocks
     ragged = isinstance(model, EmbeddingBag | Classifier) and draw(flag)
     data = Drawn((batch,) if one_axis else (batch, length), zipf=draw(flag), ragged=ragged)
     sparse, seed = draw(flag) and bool(model.tables), draw(st.integers(0, 99))

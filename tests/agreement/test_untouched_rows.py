@@ -13,6 +13,7 @@ from reference.cases import (
     Case,
     Classifier,
     ContextBatch,
+    CooccurrenceBatch,
     Drawn,
     LabelledBags,
     LookupBatch,
@@ -32,7 +33,9 @@ WITH_TABLES = [
 
 
 def looked_up(
-    case: Case, batch: LookupBatch | LabelledBags | PairBatch | BlockBatch | ContextBatch, table: str
+    case: Case,
+    batch: LookupBatch | LabelledBags | PairBatch | BlockBatch | ContextBatch | CooccurrenceBatch,
+    table: str,
 ) -> set[int]:
     """The rows of the table that are read for more than padding."""
     if table == "nodes.weight":
@@ -40,6 +43,8 @@ def looked_up(
     if table == getattr(case.model, "predicted", None):
         words = batch.contexts if isinstance(batch, BlockBatch) else batch.targets
         return {*words.ravel().tolist(), *batch.negatives.ravel().tolist()}
+    if isinstance(batch, CooccurrenceBatch):
+        return set((batch.centers if table.startswith("center") else batch.contexts).tolist())
     ids = batch.centers if isinstance(batch, PairBatch | BlockBatch) else batch.ids
     return set(ids.ravel().tolist()) - {getattr(case.model, "padding_idx", None)}
 

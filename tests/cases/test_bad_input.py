@@ -11,11 +11,14 @@ import pytest
 
 from reference.cases import (
     CBOW,
+    SGD,
     Batch,
     BlockBatch,
     Case,
     ContextBatch,
+    CooccurrenceBatch,
     DenseBatch,
+    GloVe,
     LabelledBatch,
     LookupBatch,
     PairBatch,
@@ -23,6 +26,7 @@ from reference.cases import (
     PairPathsBatch,
     RaggedLabelledBatch,
     SharedNegatives,
+    Text,
 )
 from reference.catalogue import catalogue
 from reference.commands.cli import main
@@ -45,6 +49,7 @@ NEGATIVES = CASES["skipgram-hits-negatives-sgd-rows-f64"]  # 3 words, 7
 REDRAWN = CASES["skipgram-hits-negatives-redraw-sgd-rows-f64"]
 TREE, CONTEXTS = CASES["skipgram-three-words-tree-sgd-rows-f64"], CASES["cbow-lengths-sgd-rows-f64"]  # 3 words, 4 words
 BLOCKS = CASES["skipgram-one-shared-s1-sgd-rows-f64"]  # 2 words, one negative
+COUNTS = CASES["glove-sgd-dense-f64"]  # 7 words
 nine, drawn = np.arange(9) % 3, np.arange(63).reshape(9, 7) % 3
 paths, turns = np.ones((9, 2), int), np.ones((9, 2), int)
 
@@ -59,6 +64,10 @@ def blocks(
 ) -> BlockBatch:
     within = np.array(inside) if np.ndim(inside) else np.full((1, 2, 2), inside)
     return BlockBatch(np.array(centers), np.array(contexts), within, negatives and np.array(negatives))
+
+
+def counted(centers: object = words, contexts: object = words, counts: object = np.ones(7)) -> CooccurrenceBatch:
+    return CooccurrenceBatch(centers, contexts, counts)
 
 
 def contexts(
@@ -139,6 +148,18 @@ BATCHES = {
     "a context too few": (PAIRS, PairBatch(words, words[1:]), "contexts: are 6", "7 centers"),
     "contexts by centre": (PAIRS, PairBatch(words, words[:, None]), "contexts: have 2 dimensions, shape (7, 1)", "1"),
     "no pairs": (PAIRS, PairBatch(words[:0], words[:0]), "centers: are empty, shape (0,)", "at least one"),
+    "centre V of a count": (COUNTS, counted(with_(words, 7, 2)), "centers: 7 at [2]", "0 to 6"),
+    "context -1 of a count": (COUNTS, counted(contexts=with_(words, -1, 6)), "contexts: -1 at [6]", "0 to 6"),
+    "contexts of another dtype": (COUNTS, counted(contexts=words.astype("int32")), "contexts: are int32", "int64"),
+    "a context of a count too few": (COUNTS, counted(contexts=words[1:]), "contexts: are 6", "7 centers"),
+    "a count too few": (COUNTS, counted(counts=np.ones(6)), "counts: has the shape (6,)", "(7,)"),
+    "counts of integers": (COUNTS, counted(counts=np.ones(7, int)), "counts: is int64", "an array of float64"),
+    "count 0": (COUNTS, counted(counts=with_(np.ones(7), 0, 3)), "counts: 0.0 at [3]", "above 0"),
+    "count below 0": (COUNTS, counted(counts=with_(np.ones(7), -2, 5)), "counts: -2.0 at [5]", "above 0"),
+    "count NaN": (COUNTS, counted(counts=with_(np.ones(7), np.nan, 1)), "counts: nan at [1]", "finite"),
+    "count infinite": (COUNTS, counted(counts=with_(np.ones(7), np.inf, 1)), "counts: inf at [1]", "finite"),
+    "no counts": (COUNTS, counted(words[:0], words[:0], np.ones(0)), "centers: are empty, shape (0,)", "at least one"),
+    "pairs without counts": (COUNTS, PairBatch(words, words), "batch: is a PairBatch", "a CooccurrenceBatch"),
     "negatives missing": (NEGATIVES, pairs(), "batch: is a PairBatch", "PairNegativesBatch"),
     "negatives for a softmax": (PAIRS, pairs(negatives=drawn), "batch: is a PairNegativesBatch", "a PairBatch"),
     "paths for negative sampling": (
@@ -275,6 +296,21 @@ def test_weights(judge: Callable, change: Callable[[Params], Params], given: str
 def test_cbow_shares_no_negatives() -> None:
     with pytest.raises(BadInput, match="CBOW: has no SharedNegatives, which pair words; use NegativeSampling"):
         CBOW(7, 3, objective=SharedNegatives())
+
+
+@pytest.mark.parametrize(
+    ("option", "given"), [("x_max", 0.0), ("x_max", np.inf), ("alpha", -0.5), ("alpha", np.nan)], ids=str
+)
+def test_options_of_glove(option: str, given: float) -> None:
+    with pytest.raises(BadInput, match=f"GloVe: {option} is {given}; a number .* is needed"):
+        GloVe(7, 3, **{option: given})
+
+
+@pytest.mark.parametrize("drawn", [{"dynamic_window": True}, {"subsample": 1e-3}], ids=str)
+def test_glove_counts_a_text_once(drawn: dict[str, object]) -> None:
+    data = Text("pydoc_data.topics", 8, **drawn)
+    with pytest.raises(BadInput, match="GloVe: counts a text once, with one window; use dynamic_window=False"):
+        next(Case("", GloVe(len(data.corpus.words), 2), SGD(), data).batches())
 
 
 # --- the command -----------------------------------------------------------------------------------------------------

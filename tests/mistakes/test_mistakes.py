@@ -308,7 +308,7 @@ def test_names_and_sentences_are_used_once() -> None:
 
 WHOSE = (
     *("JAX", "torch", "PyTorch", "Keras", "TensorFlow", "HIPS autograd", "Caffe", "Optax", "Hugging Face", "fairseq"),
-    *("scikit-learn", "word2vec.c", "a loop", "the formula"),
+    *("scikit-learn", "word2vec.c", "glove.c", "a loop", "the formula"),
 )
 
 

@@ -37,6 +37,7 @@ from reference.cases import (
     Drawn,
     Embedding,
     EmbeddingBag,
+    GloVe,
     HierarchicalSoftmax,
     Linear,
     MSELoss,
@@ -215,6 +216,7 @@ CLASSIFIER = Case("dialogue", Classifier(10, 3, (4,), 2, activation="tanh"), SGD
 PAIRS = Case("dialogue", SkipGram(7, 3, reduction="sum"), SGD(), Dialogue(), seed=1)
 HITS = Case("hits", SkipGram(3, 4, NegativeSampling(7, "mask")), SGD(), Drawn((9,)))
 CONTEXTS = Case("lengths", CBOW(5, 6, "mean", NegativeSampling()), SGD(), Drawn((7, 9)))
+COUNTS = Case("counts", GloVe(5, 3), SGD(), Drawn((9,)), seed=2)
 SOFTMAX = replace(CONTEXTS, model=CBOW(5, 6, "sum"))
 TREE = Case("tree", SkipGram(5, 3, HierarchicalSoftmax()), SGD(), Drawn((6,), zipf=True))
 BLOCKS = Case("blocks", SkipGram(5, 3, SharedNegatives(2, 4, "mask")), SGD(), Drawn((2, 3)))
@@ -224,7 +226,7 @@ DENSE_LAYER = Case("layer", Linear(4, 3), SGD(), Drawn((5,)))
 DROPPED = Case(
     "dropped", Classifier(6, 3, (4, 3), 2, dropout=0.4, activation="tanh", loss=MSELoss()), SGD(), Drawn((4, 3))
 )
-MODELS = [CLASSIFIER, PAIRS, HITS, CONTEXTS, SOFTMAX, TREE, BLOCKS, LOOKUP, BAGS, DENSE_LAYER, DROPPED]
+MODELS = [CLASSIFIER, PAIRS, HITS, CONTEXTS, SOFTMAX, TREE, BLOCKS, LOOKUP, BAGS, DENSE_LAYER, DROPPED, COUNTS]
 """One of each model and objective."""
 
 MISTAKEN = [
@@ -237,6 +239,8 @@ MISTAKEN = [
     ("mean-undivided", CONTEXTS),
     ("negatives-pulled", CONTEXTS),
     ("hits-masked-in-the-loss-alone", HITS),
+    ("square-slope-without-2", COUNTS),
+    ("biases-not-trained", COUNTS),
 ]
 both_layouts = pytest.mark.parametrize("sparse", [False, True], ids=["dense", "rows"])
 

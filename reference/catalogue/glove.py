@@ -1,0 +1,62 @@
+"""GloVe, with its options."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from reference.cases import SGD, Adagrad, Case, Dialogue, Drawn, GloVe, Text
+from reference.catalogue.pairwise import Table, values
+from reference.catalogue.spread import OPTIMIZERS, RUN, each, in_both_dtypes, part, refused
+from reference.data import text
+
+GLOVE = Table(
+    "glove",
+    {
+        "x_max": values(100.0, 0.7),
+        "alpha": values(0.75, 0.5),
+        "reduction": values("mean", "sum"),
+        **RUN,
+        "ids_dtype": values("int64", "int32"),
+    },
+    lambda row: not refused(row, all_rows=True),
+)
+
+
+def glove() -> list[Case]:
+    """Every two options together, shapes, and what tells the mistakes apart."""
+    adagrad = Adagrad(lr=0.05)  # the paper's, with its learning rate
+    found = []
+    for row in GLOVE.rows():
+        model = GloVe(7, 3, **part(row, "x_max", "alpha", "reduction"))
+        data = Drawn((9,), used=6, ids_dtype=row["ids_dtype"])
+        found.append(Case("", model, data=data, seed=2, **part(row, *RUN)))
+    cases = [
+        Case("one", GloVe(1, 1), SGD(), Drawn((1,))),
+        # most words are in one pair; small scores predict none of them well by chance, so that no difference cancels
+        Case("primes", GloVe(101, 13), SGD(), Drawn((17,), used=97), steps=5, gain=0.1),
+        Case("duplicates", GloVe(3, 4), SGD(), Drawn((50,))),
+        Case("zipf", GloVe(1009, 33), SGD(), Drawn((64,), zipf=True), gain=0.1),
+        Case("dialogue", GloVe(7, 3, reduction="sum"), SGD(), Dialogue(window=2), steps=15, seed=3),
+    ]
+    every = Case("every", GloVe(11, 4), SGD(), Drawn((13,), used=9), steps=5, seed=3)
+    return [
+        *found,
+        *(case for base in cases for case in each(base, adagrad, SGD(lr=0.05))),
+        *each(every, *OPTIMIZERS.values()),
+    ]
+
+
+def glove_texts(source: str) -> list[Case]:
+    """The co-occurrences of a text, each word with the ten before and the ten after it, as in the paper.
+
+    Only of words that occur fifty times, and only where there are some: the gradients of their biases are sums in which
+    the large counts rule. Those of rare words are sums of logarithms of both signs, and of some of them nothing but
+    rounding is left. The weights begin as small as in glove.c, for the same reason.
+    """
+    often = 50
+    words = int((text.read(source).counts >= often).sum())
+    if words < 50:
+        return []
+    data = Text(source, batch_size=1024, window=10, min_count=often)
+    case = Case("text", GloVe(words, 16, reduction="sum"), Adagrad(lr=0.05), data, steps=100, gain=1 / 32)
+    return [*in_both_dtypes(replace(case, sparse=True)), case]

@@ -1,0 +1,30 @@
+"""GloVe: weighted least squares on the logarithms of co-occurrence counts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from reference import cases
+from reference.exact.arithmetic import Number, numbers
+from reference.exact.embedding import embedding
+from reference.exact.objectives import reduced
+
+
+def weighting(m: Any, count: Number, x_max: float, alpha: float) -> Number:
+    """min((x / x_max)^alpha, 1). Pennington et al. 2014, equation 9."""
+    if m.greater(count, m.number(x_max)):
+        return m.number(1)
+    return (count / m.number(x_max)) ** m.number(alpha)
+
+
+def loss(m: Any, model: cases.GloVe, p: dict[str, Any], batch: cases.CooccurrenceBatch) -> Number:
+    """f(x) (w · c + b + d - log x)² of each pair, their mean or sum. Pennington et al. 2014, equation 8."""
+    center = embedding(m, batch.centers, p["center.weight"])
+    context = embedding(m, batch.contexts, p["context.weight"])
+    center_bias = embedding(m, batch.centers, p["center_bias.weight"])
+    context_bias = embedding(m, batch.contexts, p["context_bias.weight"])
+    losses = []
+    for w, c, (b,), (d,), x in zip(center, context, center_bias, context_bias, numbers(m, batch.counts), strict=True):
+        difference = m.dot(w, c) + b + d - m.log(x)
+        losses.append(weighting(m, x, model.x_max, model.alpha) * difference * difference)
+    return reduced(m, losses, model.reduction)
