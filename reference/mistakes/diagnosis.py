@@ -130,8 +130,8 @@ def alike(case: Case, hypotheses: Hypotheses, other: Implementation) -> Hypothes
 def compared(case: Case, hypotheses: Hypotheses, other: Implementation) -> dict[Hypothesis, Result]:
     """The results of hypotheses that are held against the other implementation, as against the truth.
 
-    They end with the step that leaves the other one with parameters that are not finite: what comes of these differs
-    from one way to write the same formula to another.
+    They end with the first step where the other one has no update, or with the step that leaves it with parameters that
+    are not finite: what comes of these differs from one way to write the same formula to another.
     """
     if not hypotheses:
         return {}
@@ -140,7 +140,9 @@ def compared(case: Case, hypotheses: Hypotheses, other: Implementation) -> dict[
     candidate.scale = Likeness()
     held = [start(case, " and ".join(names), mistake, weights) for names, mistake in hypotheses.items()]
     for _ in follow(case, held, [candidate]):
-        if not all(np.isfinite(param).all() for param in candidate.out.get("params", {}).values()):
+        finite = all(np.isfinite(param).all() for param in candidate.out.get("params", {}).values())
+        ended = candidate.verdict == "agree" and not candidate.running
+        if ended or not finite:
             break
     return {names: runner.close() for names, runner in zip(hypotheses, held, strict=True)}
 

@@ -106,6 +106,30 @@ def test_a_mistake_in_a_module_of_ones_own_is_named(
     assert found.sentence.startswith(f"{', '.join(found.tensors)}: equals {MISTAKES[name].sentence}")
 
 
+class OneStep:
+    """A mistake by somebody who has gradients alone, no update: only the first batch can be compared."""
+
+    def __init__(self, name: str) -> None:
+        self.mistake = MISTAKES[name]
+
+    def build(self, case: Case, weights: dict[str, np.ndarray]) -> Any:
+        trainer = self.mistake.build(case, weights)
+        return type("Gradients", (), {"loss_and_grads": staticmethod(trainer.loss_and_grads)})()
+
+
+@pytest.mark.parametrize(
+    ("name", "case"),
+    [
+        ("bias-averaged", "linear-small-sgd-dense-f64"),
+        ("duplicates-overwritten", "embedding-duplicates-sgd-rows-f32"),
+        ("square-slope-without-2", "glove-dialogue-summed-adagrad-rows-f64"),
+    ],
+)
+def test_a_mistake_is_named_where_there_is_no_update(name: str, case: str) -> None:
+    (result,) = diagnosed(OneStep(name), [case])
+    assert (result.verdict, names([result])) == ("disagree", {name})
+
+
 OVERFLOWS = "classifier-overflow-sgd-dense-f64", "classifier-overflow-sgd-dense-f32"
 STABLE = "logits - logits.max(axis=1, keepdims=True)"
 
