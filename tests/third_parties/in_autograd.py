@@ -16,11 +16,12 @@ from reference.cases import (
     Classifier,
     Embedding,
     EmbeddingBag,
+    GloVe,
     HierarchicalSoftmax,
     Linear,
     MSELoss,
     NegativeSampling,
-    PairBatch,
+    PairNegativesBatch,
     SharedNegatives,
     SkipGram,
     Softmax,
@@ -50,7 +51,7 @@ def pairs_of(batch):
     if not isinstance(batch, BlockBatch):
         return batch
     n, i, j = np.nonzero(batch.inside)
-    return PairBatch(batch.centers[n, i], batch.contexts[n, j], batch.negatives[n])
+    return PairNegativesBatch(batch.centers[n, i], batch.contexts[n, j], batch.negatives[n])
 
 
 def pooled(table, batch, bags, mode, weights=None):
@@ -79,11 +80,10 @@ def linear(x, weight, bias):
 
 def classifier(model, p, batch):
     x = pooled(p["embedding.weight"], batch, bags_of(batch, model.padding_idx), model.mode)
-    keep = np.ones((len(x), sum(model.hidden_features)), bool) if batch.keep is None else batch.keep
     begin = 0
     for name, width in zip(model.layers, model.hidden_features, strict=False):
         x = ACTIVATIONS[model.activation](linear(x, p[f"{name}.weight"], p[f"{name}.bias"]))
-        x = x * keep[:, begin : begin + width] / (1 - model.dropout)
+        x = x * batch.keep[:, begin : begin + width] / (1 - model.dropout)
         begin += width
     x = linear(x, p[f"{model.layers[-1]}.weight"], p[f"{model.layers[-1]}.bias"])
     if isinstance(model.loss, MSELoss):
@@ -139,6 +139,14 @@ def decisions(hidden, rows, signs):
     return np.abs(signs) * np.logaddexp(0, -signs * scores)
 
 
+def glove(model, p, batch):
+    center, context = p["center.weight"][batch.centers], p["context.weight"][batch.contexts]
+    biases = p["center_bias.weight"][batch.centers] + p["context_bias.weight"][batch.contexts]
+    off = np.sum(center * context, axis=1) + biases[:, 0] - np.log(batch.counts)
+    losses = np.minimum((batch.counts / model.x_max) ** model.alpha, 1) * off**2
+    return np.sum(losses) if model.reduction == "sum" else np.mean(losses)
+
+
 # --- the contract ----------------------------------------------------------------------------------------------------
 
 
@@ -156,6 +164,9 @@ def loss(p, model, batch):
             return classifier(model, p, batch)
         case SkipGram() | CBOW():
             return word2vec(model, p, batch)
+        case GloVe():
+            return glove(model, p, batch)
+    raise AssertionError(model)
 
 
 class Gradients:

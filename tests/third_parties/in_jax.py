@@ -19,11 +19,12 @@ from reference.cases import (
     Classifier,
     Embedding,
     EmbeddingBag,
+    GloVe,
     HierarchicalSoftmax,
     Linear,
     MSELoss,
     NegativeSampling,
-    PairBatch,
+    PairNegativesBatch,
     SharedNegatives,
     SkipGram,
     Softmax,
@@ -59,7 +60,7 @@ def pairs_of(batch):
     if not isinstance(batch, BlockBatch):
         return batch
     n, i, j = np.nonzero(batch.inside)
-    return PairBatch(batch.centers[n, i], batch.contexts[n, j], batch.negatives[n])
+    return PairNegativesBatch(batch.centers[n, i], batch.contexts[n, j], batch.negatives[n])
 
 
 def pooled(table, batch, mode, weights=None):
@@ -145,6 +146,14 @@ def decisions(hidden, rows, signs):
     return -jnp.where(signs == 0, 0, log_sigmoid(signs.astype(hidden.dtype) * scores))
 
 
+def glove(model, p, batch):
+    center, context = p["center.weight"][batch["centers"]], p["context.weight"][batch["contexts"]]
+    biases = p["center_bias.weight"][batch["centers"]] + p["context_bias.weight"][batch["contexts"]]
+    off = (center * context).sum(axis=1) + biases[:, 0] - jnp.log(batch["counts"])
+    losses = jnp.minimum((batch["counts"] / model.x_max) ** model.alpha, 1) * off**2
+    return losses.sum() if model.reduction == "sum" else losses.mean()
+
+
 # --- the contract ----------------------------------------------------------------------------------------------------
 
 
@@ -162,6 +171,9 @@ def loss(p, model, batch):
             return classifier(model, p, batch)
         case SkipGram() | CBOW():
             return word2vec(model, p, batch)
+        case GloVe():
+            return glove(model, p, batch)
+    raise AssertionError(model)
 
 
 loss_and_grads = jax.jit(jax.value_and_grad(loss), static_argnames="model")

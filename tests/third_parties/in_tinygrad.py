@@ -22,10 +22,11 @@ from reference.cases import (
     CrossEntropy,
     Embedding,
     EmbeddingBag,
+    GloVe,
     HierarchicalSoftmax,
     Linear,
     NegativeSampling,
-    PairBatch,
+    PairNegativesBatch,
     SharedNegatives,
     SkipGram,
     Softmax,
@@ -61,7 +62,7 @@ def pairs_of(batch):
     if not isinstance(batch, BlockBatch):
         return batch
     n, i, j = np.nonzero(batch.inside)
-    return PairBatch(batch.centers[n, i], batch.contexts[n, j], batch.negatives[n])
+    return PairNegativesBatch(batch.centers[n, i], batch.contexts[n, j], batch.negatives[n])
 
 
 def pooled(table, t, mode, weights=None):
@@ -142,6 +143,14 @@ def decisions(hidden, rows, signs):
     return -signs.abs() * (signs * scores).logsigmoid()
 
 
+def glove(model, p, t):
+    center, context = p["center.weight"][t["centers"]], p["context.weight"][t["contexts"]]
+    biases = p["center_bias.weight"][t["centers"]] + p["context_bias.weight"][t["contexts"]]
+    off = (center * context).sum(axis=1) + biases[:, 0] - t["counts"].log()
+    losses = ((t["counts"] / model.x_max) ** model.alpha).minimum(1) * off * off
+    return losses.sum() if model.reduction == "sum" else losses.mean()
+
+
 # --- the contract ----------------------------------------------------------------------------------------------------
 
 
@@ -157,6 +166,9 @@ def loss(model, p, t):
             return classifier(model, p, t)
         case SkipGram() | CBOW():
             return word2vec(model, p, t)
+        case GloVe():
+            return glove(model, p, t)
+    raise AssertionError(model)
 
 
 class Gradients:

@@ -63,15 +63,21 @@ def inexact(result: Result) -> bool:
     return result.implementation == "tinygrad" and gelu and case.dtype == "float64"
 
 
+def loses_digits(result: Result) -> bool:
+    """JAX's gelu(approximate=True), where it is saturated: see below."""
+    saturated = result.case.name == "saturated" and getattr(result.case.model, "activation", "") == "gelu_tanh"
+    return result.implementation == "jax" and saturated
+
+
 def test_agrees(results: list[Result]) -> None:
-    expected = [result for result in results if not ties(result.case) and not inexact(result)]
+    expected = [result for result in results if not (ties(result.case) or inexact(result) or loses_digits(result))]
     assert [(r.case.id, r.reason, str(r.first_divergence)) for r in expected if r.verdict != "agree"] == []
 
 
 def test_covers_every_model_and_option(results: list[Result]) -> None:
     """Counted from the list of models and options, not from what was found."""
     models = [result.case.model for result in results]
-    least = {"embedding": 8, "linear": 4, "embeddingbag": 6, "classifier": 30, "skipgram": 20, "cbow": 15}
+    least = {"embedding": 8, "linear": 4, "embeddingbag": 6, "classifier": 30, "skipgram": 20, "cbow": 15, "glove": 8}
     counted = Counter(result.case.family for result in results)
     assert {family: counted[family] >= number for family, number in least.items()} == dict.fromkeys(least, True)
     assert {result.case.dtype for result in results} == {"float64", "float32"}
@@ -120,6 +126,16 @@ def slope_at_0(library: str, of: str) -> float:
             x = module.Tensor([0.0])
             y = relu(x) if of == "relu" else x.maximum(module.Tensor([0.0]))
             return y.sum().gradient(x)[0].item()
+
+
+def test_jaxs_gelu_loses_digits_where_it_is_saturated(results: list[Result]) -> None:
+    """Hundreds of eps of the gradient, at arguments near -5. It turns red when JAX mends it."""
+    if results[0].implementation != "jax":
+        return
+    found = [result for result in results if loses_digits(result)]
+    assert {result.case.dtype for result in found} == {"float64", "float32"}
+    assert all(result.verdict == "disagree" and result.first_divergence.stage == "grads" for result in found)
+    assert all(96 < result.worst_of("grads") < 2000 for result in found)
 
 
 def test_tinygrads_gelu_is_not_gelu(results: list[Result]) -> None:
