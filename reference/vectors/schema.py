@@ -12,6 +12,7 @@ from dataclasses import fields
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from reference import cases
+from reference.catalogue import without_text
 from reference.vectors.flags import FLAGS
 from reference.vectors.strict_json import Schema
 
@@ -20,7 +21,10 @@ VERSION = 2
 
 ARRAY_TYPES = {"Int": "integer", "Float": "number", "Bool": "boolean"}
 JSON_TYPES = {int: "integer", float: "number", bool: "boolean", str: "string", types.NoneType: "null"}
-PARAMETER = r"^(embedding|center|context|nodes|linear|fc[1-9][0-9]*)\.(weight|bias)$"
+PARAMETERS = {name.replace(".", r"\.") for case in without_text() for name in case.model.shapes}
+PARAMETER = f"^({'|'.join(sorted({re.sub('[0-9]+', '[1-9][0-9]*', name) for name in PARAMETERS}))})$"
+"""Those that any model of the catalogue has; those that are numbered, such as fc1.weight, may be more."""
+
 STATE_KINDS = "momentum_buffer|sum|square_avg|grad_avg|exp_avg|exp_avg_sq|max_exp_avg_sq"
 
 
