@@ -27,6 +27,7 @@ from reference.cases import (
     Embedding,
     LookupBatch,
     RMSprop,
+    Text,
 )
 from reference.cases.model import Model
 from reference.catalogue import catalogue
@@ -455,7 +456,8 @@ def test_all_of_the_catalogue_is_exact_but_long_texts_and_one_long_run() -> None
         "text-tree",
         "text-shared",
     }
-    assert len(FEASIBLE) >= len(CASES) - 17
+    of_a_text = [case for case in CASES.values() if isinstance(case.data, Text)]
+    assert len(FEASIBLE) >= len(CASES) - len(of_a_text) - 1
 
 
 def test_proofs_add_up() -> None:
