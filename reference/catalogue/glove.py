@@ -58,5 +58,5 @@ def glove_texts(source: str) -> list[Case]:
     if words < 50:
         return []
     data = Text(source, batch_size=1024, window=10, min_count=often)
-    case = Case("text", GloVe(words, 16, reduction="sum"), Adagrad(lr=0.05), data, steps=100, gain=1 / 32)
+    case = Case("text", GloVe(words, 16, reduction="sum"), Adagrad(lr=0.05), data, steps=100, seed=3, gain=1 / 32)
     return [*in_both_dtypes(replace(case, sparse=True)), case]
