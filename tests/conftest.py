@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import functools
+import gc
 
 import pytest
 import threadpoolctl
 
+from reference import exact
 from reference.cases import Case
 from reference.catalogue import catalogue
 from reference.commands.twins import twins
@@ -24,15 +26,16 @@ def pytest_configure(config: pytest.Config) -> None:
     candidate = config.getoption("--candidate")
     try:
         config.stash[CASES] = {case.id: case for case in catalogue(config.getoption("--text"))}
-        both = twins()
-        implementations = {candidate: load(candidate)} if candidate else both
+        implementations = {candidate: load(candidate)} if candidate else twins()
     except BadInput as bad:
         raise pytest.UsageError(str(bad)) from None
     threadpoolctl.threadpool_limits(1)  # of the libraries that are loaded by now: after the implementations
 
     @functools.cache
-    def run(case: str) -> Held:
-        results = list(judge(config.stash[CASES][case], implementations, both).values())
+    def run(name: str) -> Held:
+        case = config.stash[CASES][name]
+        yardsticks = {} if exact.feasible(case) else twins()
+        results = list(judge(case, implementations, yardsticks).values())
         return Held(results, diagnose(implementations[candidate], results) if candidate else {})
 
     config.stash[RUN] = run
@@ -71,6 +74,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         kept = [item for item in items if "held" in getattr(item, "fixturenames", ())]
         config.hook.pytest_deselected(items=[item for item in items if item not in kept])
         items[:] = kept
+
+
+def pytest_collection_finish() -> None:
+    """What is there by now stays until the end: the garbage collector need not look through it again and again.
+
+    Nor through the numbers of an exact value, of which there are a hundred thousand, and no circle among them.
+    """
+    gc.freeze()
+    gc.set_threshold(100_000, 10, 10)
 
 
 @pytest.fixture

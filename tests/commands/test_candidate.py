@@ -10,7 +10,16 @@ import pytest
 
 from tests.tools.readmes import MINE
 
+ROOT = Path(__file__).parents[2]
 WRONG = MINE.replace('np.add.at(g["embedding.weight"], ids, d[:, None])', 'g["embedding.weight"][ids] += d[:, None]')
+
+
+def arguments(folder: Path, module: str, cases: str) -> list[str]:
+    """What pytest is started with, to hold the module against these cases."""
+    (folder / "mine.py").write_text(module, encoding="utf-8")
+    # with `=`, as pytest would take a path that stands alone for a place to look for its settings
+    plain = ["-p", "no:benchmark", "-p", "no:cacheprovider", "tests/agreement/test_gradients.py"]
+    return [f"--candidate={folder / 'mine.py'}", "-k", cases, *plain]
 
 
 @pytest.mark.parametrize(
@@ -27,12 +36,26 @@ WRONG = MINE.replace('np.add.at(g["embedding.weight"], ids, d[:, None])', 'g["em
     ],
     ids=["right", "wrong", "nothing covered"],
 )
-def test_a_candidate_inside_pytest(tmp_path: Path, module: str, cases: str, code: int, says: list[str]) -> None:
-    (tmp_path / "mine.py").write_text(module, encoding="utf-8")
-    # with `=`, as pytest would take a path that stands alone for a place to look for its settings
-    command = [sys.executable, "-m", "pytest", f"--candidate={tmp_path / 'mine.py'}", "-k", cases]
-    command += ["-p", "no:benchmark", "tests/agreement/test_gradients.py"]
-    root = Path(__file__).parents[2]
-    run = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False, timeout=100)
-    assert all(words in run.stdout for words in says)
-    assert run.returncode == code
+def test_a_candidate_inside_pytest(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
+    module: str,
+    cases: str,
+    code: int,
+    says: list[str],
+) -> None:
+    """A pytest within this one, which has imported already what it needs."""
+    monkeypatch.chdir(ROOT)
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
+    assert pytest.main(arguments(tmp_path, module, cases)) == code
+    out = capsys.readouterr().out
+    assert all(words in out for words in says)
+
+
+def test_a_candidate_in_a_process_of_its_own(tmp_path: Path) -> None:
+    """What holds in the one within must not come from what the one around it has done."""
+    command = [sys.executable, "-m", "pytest", *arguments(tmp_path, WRONG, "classifier-dialogue-sgd-dense-f64")]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=100)
+    assert "1 failed" in run.stdout
+    assert run.returncode == 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any
@@ -38,10 +38,13 @@ from reference.exact.arithmetic import MOST_BITS, ONE, ZERO, Balls, Proof, Scala
 from tests.tools.complex_step import ComplexStep
 
 CASES = {case.id: case for case in catalogue()}
-FEASIBLE = [case for case in CASES.values() if exact.feasible(case)]
-SMALL = [case for case in FEASIBLE if trainer.terms(case) < 3000]
-FEW = SMALL[:: len(SMALL) // 24]
+FEW = 24
 SEED = random.SystemRandom().getrandbits(32)
+
+
+def small(cases: Iterable[Case]) -> Case:
+    """The first of them that is quick to compute; to count the terms of the whole catalogue takes seconds."""
+    return next(case for case in cases if exact.feasible(case) and trainer.terms(case) < 3000)
 
 
 def ran(case: Case) -> list[Any]:
@@ -98,7 +101,7 @@ def exact_value(x: Any) -> Any:
 @pytest.mark.parametrize("place", range(32))
 def test_a_random_sample_of_gradients_is_what_mpmath_finds_by_complex_step(place: int) -> None:
     draw = random.Random(SEED + place)
-    case = draw.choice(SMALL)
+    case = small(draw.sample(list(CASES.values()), len(CASES)))
     step = draw.randint(1, min(3, case.steps))
     assert not differ(case, step, draw), f"{case.id}, step {step}, seed {SEED + place}"
 
@@ -118,7 +121,7 @@ def test_a_wrong_slope_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
         y.parts = tuple((part, slope * (1 + arb(2) ** -100)) for part, slope in y.parts)
         return y
 
-    case = next(case for case in SMALL if getattr(case.model, "activation", "") == "tanh")
+    case = small(case for case in CASES.values() if getattr(case.model, "activation", "") == "tanh")
     assert not differ(case, 1, random.Random(0))
     monkeypatch.setattr(Balls, "tanh", wrong)
     assert "fc1.weight" in str(differ(case, 1, random.Random(0)))
@@ -166,13 +169,14 @@ def test_a_matrix_product_is_its_dot_products() -> None:
 # --- more bits -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("case", FEW, ids=lambda case: case.id)
-@pytest.mark.parametrize("bits", [16, 512])
-def test_from_fewer_or_more_bits_on_the_same_comes_out(bits: int, case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
-    """From 16 on, every run starts anew at least once, from what it had seen."""
+@pytest.mark.parametrize("place", range(FEW))
+def test_from_fewer_or_more_bits_on_the_same_comes_out(place: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In cases from all over the catalogue. From 16 on, every run starts anew at least once, from what it had seen."""
+    case = small(list(CASES.values())[place * len(CASES) // FEW :])
     before = ran(case)
-    monkeypatch.setattr(trainer, "LEAST_BITS", bits)
-    assert ran(case) == before
+    for bits in (16, 512):
+        monkeypatch.setattr(trainer, "LEAST_BITS", bits)
+        assert ran(case) == before, (case.id, bits)
 
 
 def test_bits_are_doubled_until_all_is_proved() -> None:
@@ -449,6 +453,7 @@ def test_what_is_too_large_is_refused() -> None:
 
 
 def test_all_of_the_catalogue_is_exact_but_long_texts_and_one_long_run() -> None:
+<<<<<<< HEAD
     assert {case.name for case in CASES.values() if not exact.feasible(case)} <= {
         "dialogue",
         "text",
@@ -458,6 +463,11 @@ def test_all_of_the_catalogue_is_exact_but_long_texts_and_one_long_run() -> None
     }
     of_a_text = [case for case in CASES.values() if isinstance(case.data, Text)]
     assert len(FEASIBLE) >= len(CASES) - len(of_a_text) - 1
+=======
+    large = [case.name for case in CASES.values() if not exact.feasible(case)]
+    assert set(large) <= {"dialogue", "text", "text-negatives", "text-tree", "text-shared"}
+    assert len(large) <= 14
+>>>>>>> fast
 
 
 def test_proofs_add_up() -> None:
