@@ -1,4 +1,4 @@
-"""Show the NumPy and the PyTorch implementation side by side: a pair in the terminal, or all of them as pages."""
+"""Show the exact, the NumPy and the PyTorch form side by side: a pair in the terminal, or all of them as pages."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def read(options: argparse.Namespace) -> int:
-    """Show NumPy and PyTorch side by side, aligned by what is computed: in the terminal, or as pages (--html)."""
+    """Show exact, NumPy and PyTorch side by side, by what is computed: in the terminal, or as pages (--html)."""
     names = select(options.model)
     if options.list:
         print("\n".join(names))

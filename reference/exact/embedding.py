@@ -15,16 +15,16 @@ def embedding(m: Any, ids: np.ndarray, weight: Sequence[Vector], padding_idx: in
     """weight[ids]. The row of the padding is a constant: no gradient goes into it."""
     if ids.ndim > 1:
         return [embedding(m, some, weight, padding_idx) for some in ids]
-    return [[m.detach(x) for x in weight[i]] if i == padding_idx else weight[i] for i in ids]
+    return [[m.detach(w) for w in weight[i]] if i == padding_idx else weight[i] for i in ids]
 
 
 def renorm(m: Any, weight: Any, ids: np.ndarray, max_norm: float, norm_type: float) -> None:
     """Rescale the rows that are looked up and whose norm is larger than max_norm, to that norm; 1e-7 as in PyTorch."""
     limit, power = m.number(max_norm), m.number(norm_type)
     for i in np.unique(ids):
-        norm = m.sum(abs(m.detach(x)) ** power for x in weight[i]) ** (1 / power)
+        norm = m.sum(abs(m.detach(w)) ** power for w in weight[i]) ** (1 / power)
         if m.greater(norm, limit):
-            weight[i] = [m.assign(x, m.detach(x) * (limit / (norm + m.number(1e-7)))) for x in weight[i]]
+            weight[i] = [m.assign(w, m.detach(w) * (limit / (norm + m.number(1e-7)))) for w in weight[i]]
 
 
 def loss(m: Any, model: cases.Embedding, p: dict[str, Any], batch: cases.LookupBatch) -> Number:

@@ -25,7 +25,7 @@ def embedding_bag(
 ) -> Sequence[Vector]:
     """Pool the vectors of each bag, without its padding; each times its own weight first, where there are weights."""
     if per_sample_weights is not None and ids.ndim == 2:
-        per_sample_weights = [w for bag in per_sample_weights for w in bag]
+        per_sample_weights = [w for some in per_sample_weights for w in some]
     all_ids, pooled = ids.reshape(-1), list[Vector]()
     for places in bags(ids, offsets, include_last_offset):
         counted = [n for n in places if all_ids[n] != padding_idx]
@@ -35,9 +35,9 @@ def embedding_bag(
         elif mode == "max":
             pooled.append([largest(m, column) for column in zip(*vectors, strict=True)])
         else:
-            w = [1 if per_sample_weights is None else per_sample_weights[n] for n in counted]
+            scale = [1 if per_sample_weights is None else per_sample_weights[n] for n in counted]
             divisor = len(vectors) if mode == "mean" else 1
-            pooled.append([m.dot(w, column) / divisor for column in zip(*vectors, strict=True)])
+            pooled.append([m.dot(scale, column) / divisor for column in zip(*vectors, strict=True)])
     return pooled
 
 

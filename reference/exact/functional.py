@@ -29,13 +29,15 @@ def sigmoid(m: Any, x: Number) -> Number:
 
 def gelu(m: Any, x: Number) -> Number:
     """The product x Φ(x), Φ the normal distribution function. Hendrycks and Gimpel 2016, https://arxiv.org/abs/1606.08415."""
-    return x * (1 + m.erf(x / m.sqrt(m.number(2)))) / 2
+    cdf = (1 + m.erf(x / m.sqrt(m.number(2)))) / 2
+    return x * cdf
 
 
 def gelu_tanh(m: Any, x: Number) -> Number:
     """The approximation x (1 + tanh(u)) / 2 of gelu, u = sqrt(2/π) (x + 0.044715 x³)."""
-    u = m.sqrt(2 / m.pi) * (x + m.number(44715) / 10**6 * x * x * x)
-    return x * (1 + m.tanh(u)) / 2
+    k = m.sqrt(2 / m.pi)
+    t = m.tanh(k * (x + m.number(44715) / 10**6 * x * x * x))
+    return x * (1 + t) / 2
 
 
 def dropout(m: Any, x: Sequence[Vector], keep: np.ndarray | None, p: float) -> Sequence[Vector]:
@@ -71,20 +73,20 @@ def cross_entropy(
     The mean divides by the weights of the targets that are not ignored; of probabilities, by their number.
     """
     classes, smoothing = range(len(logits[0])), m.number(label_smoothing)
-    w = [m.number(x) for x in weight or [1] * len(classes)]
+    w = [m.number(factor) for factor in weight or [1] * len(classes)]
     losses, divisor = [], m.number(0)
     for line, label in zip(logits, target, strict=True):
         if target.ndim == 1 and label == ignore_index:
             continue
         q = numbers(m, label) if target.ndim == 2 else [m.number(int(c == label)) for c in classes]
-        counted = [c for c in classes if label_smoothing or q[c] != 0]
-        smoothed = [w[c] * ((1 - smoothing) * q[c] + smoothing / len(classes)) for c in counted]
-        losses.append(-m.dot(smoothed, log_softmax(m, line, counted)))
+        aimed = [c for c in classes if label_smoothing or q[c] != 0]
+        q = [w[c] * ((1 - smoothing) * q[c] + smoothing / len(classes)) for c in aimed]
+        losses.append(-m.dot(q, log_softmax(m, line, aimed)))
         divisor += 1 if target.ndim == 2 else w[label]
     return m.sum(losses) / (divisor if reduction == "mean" else 1)
 
 
 def mse_loss(m: Any, output: Sequence[Vector], target: np.ndarray, reduction: Reduction = "mean") -> Number:
     """(output - target)², its mean over all entries or their sum."""
-    off = [x - y for pair in zip(output, numbers(m, target), strict=True) for x, y in zip(*pair, strict=True)]
+    off = [y - c for pair in zip(output, numbers(m, target), strict=True) for y, c in zip(*pair, strict=True)]
     return m.dot(off, off) / (len(off) if reduction == "mean" else 1)

@@ -18,13 +18,16 @@ def weighting(m: Any, count: Number, x_max: float, alpha: float) -> Number:
 
 
 def loss(m: Any, model: cases.GloVe, p: dict[str, Any], batch: cases.CooccurrenceBatch) -> Number:
-    """f(x) (w · c + b + d - log x)² of each pair, their mean or sum. Pennington et al. 2014, equation 8."""
+    """f(x) (w · c + b_w + b_c - log x)² of each pair, their mean or sum. Pennington et al. 2014, equation 8."""
     center = embedding(m, batch.centers, p["center.weight"])
     context = embedding(m, batch.contexts, p["context.weight"])
     center_bias = embedding(m, batch.centers, p["center_bias.weight"])
     context_bias = embedding(m, batch.contexts, p["context_bias.weight"])
     losses = []
-    for w, c, (b,), (d,), x in zip(center, context, center_bias, context_bias, numbers(m, batch.counts), strict=True):
-        difference = m.dot(w, c) + b + d - m.log(x)
-        losses.append(weighting(m, x, model.x_max, model.alpha) * difference * difference)
+    counts = numbers(m, batch.counts)
+    for w, c, (b_w,), (b_c,), x in zip(center, context, center_bias, context_bias, counts, strict=True):
+        score = m.dot(w, c) + b_w + b_c
+        difference = score - m.log(x)
+        weighted = weighting(m, x, model.x_max, model.alpha) * difference
+        losses.append(weighted * difference)
     return reduced(m, losses, model.reduction)

@@ -54,8 +54,8 @@ def negative_sampling(
     """-log σ(h · target) - Σ_k log σ(-h · negative_k); under "mask" no negative is the target."""
     losses = []
     for h, target, negatives in zip(hidden, batch.targets, batch.negatives, strict=True):
-        counted = [k for k in negatives if not (accidental_hits == "mask" and k == target)]
-        noes = m.sum(log_sigmoid(m, -m.dot(h, table[k])) for k in counted)
+        kept = [k for k in negatives if not (accidental_hits == "mask" and k == target)]
+        noes = m.sum(log_sigmoid(m, -m.dot(h, table[k])) for k in kept)
         losses.append(-log_sigmoid(m, m.dot(h, table[target])) - noes)
     return reduced(m, losses, reduction)
 
@@ -73,8 +73,8 @@ def shared_negatives(
     losses = []
     for n, i, j in np.argwhere(batch.inside):
         h, target, negatives = hidden[n][i], batch.contexts[n, j], batch.negatives[n]
-        counted = [k for k in negatives if not (accidental_hits == "mask" and k == target)]
-        noes = m.sum(log_sigmoid(m, -m.dot(h, table[k])) for k in counted)
+        kept = [k for k in negatives if not (accidental_hits == "mask" and k == target)]
+        noes = m.sum(log_sigmoid(m, -m.dot(h, table[k])) for k in kept)
         losses.append(-log_sigmoid(m, m.dot(h, table[target])) - m.number(num_negatives) / len(negatives) * noes)
     return reduced(m, losses, reduction)
 

@@ -1,4 +1,4 @@
-"""The pairs, aligned by what is computed: each row has a formula, the NumPy lines, and the PyTorch lines or grad_fn.
+"""The pairs, aligned by what is computed: a formula, its exact form, the NumPy lines, and the PyTorch lines or grad_fn.
 
 A row names its lines by an anchor, a part of their text. What is shown are the lines as they stand in the module. Each
 line of a function that is shown belongs to exactly one row; where it does not any more, `Misaligned` says which row to
@@ -42,7 +42,8 @@ PAIRS = (
 """In the order in which they are best read."""
 
 FOLDER = Path(__file__).parent / "pairs"
-COLUMNS = {"numpy": "numpy_impl", "torch": "torch_impl"}
+COLUMNS = {"exact": "reference.exact/", "numpy": "numpy_impl.", "torch": "torch_impl."}
+"""What the names of a column's functions begin with."""
 
 
 class Misaligned(BadInput):
@@ -62,13 +63,15 @@ class Lines:
 class Row:
     """What is computed, and the lines that compute it.
 
-    formula: LaTeX, one a line. text: Markdown. own: what PyTorch has for it. autograd: the grad_fn that do it in
-    PyTorch, for a row of the backward pass. ops: what `torch.optim` does, for a row of an optimizer.
+    formula: LaTeX, one a line. text: Markdown. exact: the formula in scalars. own: what PyTorch has for it. autograd:
+    the grad_fn that do it in PyTorch, for a row of the backward pass. ops: what `torch.optim` does, for a row of an
+    optimizer.
     """
 
     title: str
     formula: str
     text: str
+    exact: tuple[Lines, ...]
     numpy: tuple[Lines, ...]
     torch: tuple[Lines, ...]
     own: str
@@ -117,7 +120,8 @@ def read_pair(name: str, source: Callable[[str], str] = text_of) -> Pair:
     source: the text of a module by its name.
 
     Raises:
-        Misaligned: a line belongs to no row or to two, or an anchor to no line or to several.
+        Misaligned: a line belongs to no row or to two, an anchor to no line or to several; or a row of the backward
+            pass has lines of what has none.
     """
     content = tomllib.loads((FOLDER / f"{name}.toml").read_text(encoding="utf-8"))
     parts = tuple(_part(f"pairs/{name}.toml, {part['title']}", part, source) for part in content.pop("parts"))
@@ -126,21 +130,23 @@ def read_pair(name: str, source: Callable[[str], str] = text_of) -> Pair:
 
 
 def _part(where: str, part: dict[str, Any], source: Callable[[str], str]) -> Part:
+    for row in part["rows"]:
+        if row.get("autograd") and (row.get("exact") or row.get("torch")):
+            raise Misaligned(f"{where}, row {row['title']!r}: goes back, where neither exact nor torch has lines")
     cells = {column: _cells(where, part, column, source) for column in COLUMNS}
     rows = tuple(
         Row(
             title=row["title"],
             formula=row.get("formula", "").strip(),
             text=row.get("text", ""),
-            numpy=cells["numpy"][i],
-            torch=cells["torch"][i],
+            **{column: cells[column][i] for column in COLUMNS},
             own=row.get("own", ""),
             autograd=tuple(row.get("autograd", ())),
             ops=row.get("ops", "").strip("\n"),
         )
         for i, row in enumerate(part["rows"])
     )
-    shown = tuple(f"{COLUMNS[column]}.{function}" for column in COLUMNS for function in part.get(column, ()))
+    shown = tuple(f"{COLUMNS[column]}{function}" for column in COLUMNS for function in part.get(column, ()))
     return Part(part["title"], part.get("text", ""), part.get("live", ""), shown, rows)
 
 
@@ -173,7 +179,7 @@ def _cells(where: str, part: dict[str, Any], column: str, source: Callable[[str]
     An anchor takes one statement, of a `def` or an `if` the head alone; `a … b` all from a to b; `a …` the head and
     what is inside of it, but for what other rows take.
     """
-    chunks = [chunk for name in part.get(column, ()) for chunk in _chunks(f"{COLUMNS[column]}.{name}", source)]
+    chunks = [chunk for name in part.get(column, ()) for chunk in _chunks(f"{COLUMNS[column]}{name}", source)]
     owner: dict[int, int] = {}
     titles = [f"{where}, row {row['title']!r}" for row in part["rows"]]
     openings = []

@@ -1,4 +1,4 @@
-"""A pair in the terminal: two columns, highlighted, NumPy on the left and PyTorch on the right."""
+"""A pair in the terminal, highlighted: NumPy on the left and PyTorch on the right, exact before them or above them."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ from rich.text import Text
 
 from reference.read.align import Lines, Pair, Row
 
+THREE_COLUMNS = 200
+"""So wide is a terminal in which the exact form has a column of its own."""
+
 
 def show(pairs: Sequence[Pair], console: Console) -> None:
     """Print the pairs, part by part, row by row."""
@@ -22,10 +25,19 @@ def show(pairs: Sequence[Pair], console: Console) -> None:
         for part in pair.parts:
             console.print()
             table = Table(title=Text(part.title, "bold"), title_justify="left", box=box.MINIMAL, expand=True)
-            table.add_column("NumPy, by hand", ratio=1)
-            table.add_column("PyTorch", ratio=1)
+            wide = console.width >= THREE_COLUMNS and any(row.exact for row in part.rows)
+            for name in ("Exact, in scalars", "NumPy, by hand", "PyTorch") if wide else ("NumPy, by hand", "PyTorch"):
+                table.add_column(name, ratio=1)
             for row in part.rows:
-                table.add_row(Group(Text(row.title, "cyan"), *_code(row.numpy)), Group(Text(), *_pytorch(row)))
+                title, exact, numpy, torch = Text(row.title, "cyan"), _code(row.exact), _code(row.numpy), _pytorch(row)
+                if wide:
+                    table.add_row(title)
+                    table.add_row(Group(*exact), Group(*numpy), Group(*torch))
+                elif exact:
+                    table.add_row(Group(title, Text("exact", "dim"), *exact))
+                    table.add_row(Group(Text("NumPy", "dim"), *numpy), Group(Text("PyTorch", "dim"), *torch))
+                else:
+                    table.add_row(Group(title, *numpy), Group(Text(), *torch))
                 table.add_section()
             console.print(table)
         console.print()

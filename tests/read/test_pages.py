@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -101,7 +102,7 @@ def opened(browser: Any, places: dict[str, str]) -> Iterator[Opened]:
 @pytest.mark.parametrize("name", PAGES)
 @pytest.mark.parametrize("place", ["disk", "server"])
 def test_a_page_loads_and_does_not_scroll_sideways(name: str, place: str, opened: Opened) -> None:
-    for width in (360, 1440):
+    for width in (360, 1440, 1920):
         page = opened(name, place, width)
         assert page.locator("h1").inner_text()
         assert page.evaluate("document.documentElement.scrollWidth") == width
@@ -141,7 +142,7 @@ def test_links_are_whole(folder: Path) -> None:
     assert set(pages) <= reached
 
 
-COLUMNS = (".formula", ".numpy", ".torch")
+COLUMNS = (".formula", ".exact", ".numpy", ".torch")
 MARKED = "(scope) => [...document.querySelectorAll(`${scope} .symbol.on`)].map((e) => e.dataset.symbol)"
 
 
@@ -160,7 +161,7 @@ def test_every_symbol_is_marked_wherever_it_stands(name: str, opened: Opened) ->
 
 
 @pytest.mark.parametrize(("name", "symbol"), [("classifier", "z"), ("skip-gram", "h"), ("softmax", "h"), ("cbow", "h")])
-def test_pointing_at_a_symbol_in_a_column_marks_it_in_all_three(name: str, symbol: str, opened: Opened) -> None:
+def test_pointing_at_a_symbol_in_a_column_marks_it_in_all_of_them(name: str, symbol: str, opened: Opened) -> None:
     page = opened(name)
     for column in COLUMNS:
         page.mouse.move(0, 0)
@@ -168,6 +169,34 @@ def test_pointing_at_a_symbol_in_a_column_marks_it_in_all_three(name: str, symbo
         page.locator(f'{column} [data-symbol="{symbol}"]').first.hover()
         for other in COLUMNS:
             assert set(page.evaluate(MARKED, other)) == {symbol}, (column, other)
+
+
+BOXES = """() => {
+  const title = [...document.querySelectorAll(".row h3")].find((title) => title.innerText === "The last layer");
+  const box = (name) => title.closest(".row").querySelector(`.${name}`).getBoundingClientRect();
+  return Object.fromEntries(["what", "exact", "numpy", "torch"].map((name) => [name, box(name)]));
+}"""
+
+
+@pytest.mark.parametrize(
+    ("width", "columns"),
+    [
+        (800, [["what", "exact", "numpy", "torch"]]),
+        (1440, [["what", "exact"], ["numpy"], ["torch"]]),
+        (1920, [["what"], ["exact"], ["numpy"], ["torch"]]),
+    ],
+)
+def test_the_exact_form_stands_below_its_formula_or_on_a_wide_screen_beside_it(
+    width: int, columns: list[list[str]], opened: Opened
+) -> None:
+    boxes = opened("classifier", width=width).evaluate(BOXES)
+    tops = [boxes[column[0]]["top"] for column in columns]
+    assert max(tops) - min(tops) < 1
+    for column in columns:
+        assert len({boxes[name]["left"] for name in column}) == 1
+        assert all(boxes[above]["bottom"] <= boxes[below]["top"] for above, below in pairwise(column))
+    for left, right in pairwise(columns):
+        assert boxes[left[0]]["right"] < boxes[right[0]]["left"]
 
 
 def test_a_pressed_symbol_stays_until_it_is_let_go(opened: Opened) -> None:

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import fields
 from importlib import import_module
+from io import StringIO
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from unittest.mock import Mock
 import numpy as np
 import pytest
 import torch
+from rich.console import Console
 from torch import Tensor
 
 from numpy_impl import functional as by_hand
@@ -27,7 +29,7 @@ from reference.catalogue import OPTIONS, catalogue
 from reference.commands.cli import main
 from reference.data.dialogue import DIALOGUE_IDS, DIALOGUE_LABELS
 from reference.errors import BadInput
-from reference.read import numbers, page
+from reference.read import align, numbers, page, terminal
 from reference.read.align import PAIRS, Misaligned, Part, read_pair, text_of
 from reference.read.evidence import FILES
 from tests.tools.evidence import ENVIRONMENT, EVIDENCE, HOSTILE
@@ -42,6 +44,7 @@ CASES = {case.id: case for case in catalogue()}
 ROOT = Path(__file__).parents[2]
 NOT_SHOWN = {
     "trainer": "where a model meets the contract",
+    "arithmetic": "the numbers of the exact form",
     "__init__": "",
 }
 
@@ -53,7 +56,8 @@ def functions(file: Path) -> set[str]:
         prefix = f"{node.name}." if isinstance(node, ast.ClassDef) else ""
         for member in node.body if isinstance(node, ast.ClassDef) else [node]:
             if isinstance(member, ast.FunctionDef) and not does_nothing(member):
-                found.add(f"{file.parent.name}.{file.stem}.{prefix}{member.name}")
+                room = "reference.exact/" if file.parent.name == "exact" else f"{file.parent.name}."
+                found.add(f"{room}{file.stem}.{prefix}{member.name}")
     return found
 
 
@@ -66,10 +70,11 @@ def does_nothing(function: ast.FunctionDef) -> bool:
 
 
 def test_everything_that_is_paired_is_shown() -> None:
-    files = [file for room in ("numpy_impl", "torch_impl") for file in (ROOT / room).glob("*.py")]
+    files = [file for room in ("reference/exact", "numpy_impl", "torch_impl") for file in (ROOT / room).glob("*.py")]
     written = set().union(*(functions(file) for file in files if file.stem not in NOT_SHOWN))
     shown = {name for _, part in PARTS for name in part.shown}
     assert not written - shown
+    assert {"reference.exact/linear.loss", "numpy_impl.linear.linear", "torch_impl.linear.Linear.forward"} <= written
     kernels = {name for name in shown - written if ".kernels/" in name}
     assert kernels == shown - written
     assert {name for name in kernels if ".plain_" not in name} == {"numpy_impl.kernels/updates.place"}
@@ -78,14 +83,14 @@ def test_everything_that_is_paired_is_shown() -> None:
 @pytest.mark.parametrize("pair", PAIRS)
 def test_each_line_of_what_is_shown_is_in_one_row_and_is_the_line_of_the_module(pair: str) -> None:
     for part in read_pair(pair).parts:
-        pieces = [piece for row in part.rows for piece in (*row.numpy, *row.torch)]
+        pieces = [piece for row in part.rows for piece in (*row.exact, *row.numpy, *row.torch)]
         shown = sorted((piece.file, line.strip()) for piece in pieces for line in piece.code.splitlines())
         assert shown == sorted(line for name in part.shown for line in lines_of(name))
 
 
 def lines_of(name: str) -> list[tuple[str, str]]:
     """The lines of a function, without docstrings and empty ones: as `inspect` finds it, not as `align` does."""
-    package, module, *path = name.split(".")
+    package, module, *path = name.split(".")  # package and module: reference, exact/linear
     found: Any = import_module(f"{package}.{module.replace('/', '.')}")
     for step in path:
         found = getattr(found, step)
@@ -117,6 +122,18 @@ BROKEN = [
     ("sgd", "numpy_impl.optimizers", ("class SGD(", "class Descent("), "has no SGD"),
     (
         "softmax",
+        "reference.exact/objectives",
+        ("logits = m.products", "z = m.products"),
+        "row 'Score every word': exact",
+    ),
+    (
+        "skip-gram",
+        "reference.exact/skipgram",
+        ("    hidden = ", "    extra = 1\n    hidden = "),
+        "reference/exact/skipgram.py, line 15, is in no row: 'extra = 1'",
+    ),
+    (
+        "softmax",
         "numpy_impl.objectives",
         ("return d @ table, product(d.T, hidden)", "return d"),
         "row 'Back through the product'",
@@ -132,6 +149,30 @@ def test_a_pair_that_lost_its_alignment_says_which_row(pair: str, module: str, c
 
     with pytest.raises(Misaligned, match=named):
         read_pair(pair, changed)
+
+
+@pytest.mark.parametrize("column", ["exact", "torch"])
+def test_a_row_of_the_backward_pass_has_lines_of_numpy_alone(column: str, tmp_path: Path, monkeypatch) -> None:
+    page = """
+        title = "Adds"
+        group = "Layers"
+        summary = "Adds."
+        text = ""
+        [[parts]]
+        title = "The sum"
+        COLUMN = ["sums.add"]
+        [[parts.rows]]
+        title = "Back"
+        COLUMN = ["def add(…"]
+        autograd = ["AddBackward0"]
+    """
+    (tmp_path / "sums.toml").write_text(page.replace("COLUMN", column), encoding="utf-8")
+    monkeypatch.setattr(align, "FOLDER", tmp_path)
+    with pytest.raises(Misaligned, match=r"pairs/sums.toml, The sum, row 'Back': goes back"):
+        read_pair("sums", lambda _: "def add(x, y):\n    return x + y\n")
+    (tmp_path / "sums.toml").write_text(page.replace("COLUMN", "numpy"), encoding="utf-8")
+    (row,) = read_pair("sums", lambda _: "def add(x, y):\n    return x + y\n").parts[0].rows
+    assert row.numpy[0].code == "def add(x, y):\n    return x + y"
 
 
 # --- what autograd runs ----------------------------------------------------------------------------------------------
@@ -255,6 +296,24 @@ def test_a_pair_in_the_terminal_has_both_columns(capsys: pytest.CaptureFixture[s
     assert "AddmmBackward0" in printed
 
 
+def printed(pair: str, width: int) -> list[str]:
+    console = Console(width=width, file=StringIO())
+    terminal.show([read_pair(pair)], console)
+    return console.file.getvalue().splitlines()
+
+
+def test_the_exact_form_stands_above_the_others_or_in_a_wide_terminal_beside_them() -> None:
+    lines = printed("classifier", 280)
+    assert [line for line in lines if re.search(r"Exact, in scalars.*NumPy, by hand.*PyTorch", line)]
+    beside = r"last = model.layers\[-1\] +│ last = model.layers\[-1\] +│ logits = self.get_submodule\("
+    assert [line for line in lines if re.search(beside, line)]
+    lines = printed("classifier", terminal.THREE_COLUMNS - 1)
+    (exact,) = (at for at, line in enumerate(lines) if "logits = linear(m, active" in line)
+    (numpy,) = (at for at, line in enumerate(lines) if "logits, d_logits = linear(" in line)
+    assert exact < numpy
+    assert not any("Exact, in scalars" in line for line in lines)
+
+
 @pytest.mark.parametrize(
     ("given", "found"),
     [("adam", ["adam"]), ("skipgram", ["skip-gram"]), ("negative_sampling", ["negative-sampling"]), ("ada", 4)],
@@ -284,7 +343,9 @@ def test_wrong_input_is_one_line(arguments: list[str], said: str, tmp_path: Path
 def test_symbols_are_names_of_the_code() -> None:
     for name in PAIRS:
         pair = read_pair(name)
-        code = "\n".join(p.code for part in pair.parts for row in part.rows for p in (*row.numpy, *row.torch))
+        code = "\n".join(
+            p.code for part in pair.parts for row in part.rows for p in (*row.exact, *row.numpy, *row.torch)
+        )
         code += "\n".join(row.ops for part in pair.parts for row in part.rows)
         for symbol in pair.symbols.values():
             assert not symbol["code"] or any(word in code for word in symbol["code"]), f"{name}: {symbol['is']}"
