@@ -42,6 +42,13 @@ class Scale:
 
     def __init__(self) -> None:
         self.largest: dict[str, np.ndarray] = {}
+        self.last: dict[str, tuple[np.ndarray | RowGrad, np.ndarray]] = {}
+
+    def sizes(self, name: str, expected: np.ndarray | RowGrad) -> np.ndarray:
+        """The same as `of`, found once for all that are held against one tensor in turn."""
+        if name not in self.last or self.last[name][0] is not expected:
+            self.last[name] = expected, self.of(name, expected)
+        return self.last[name][1]
 
     def of(self, name: str, expected: np.ndarray | RowGrad) -> np.ndarray:
         """The sizes of the rows of `expected`, after taking its own entries into account."""
@@ -56,7 +63,7 @@ class Scale:
 
     def distance(self, name: str, expected: np.ndarray | RowGrad, got: np.ndarray | RowGrad, eps: float) -> Distance:
         """The distance of a tensor, or of a row gradient, from what is expected of it."""
-        return distance(expected, got, self.of(name, expected), eps)
+        return distance(expected, got, self.sizes(name, expected), eps)
 
 
 class Likeness(Scale):
@@ -74,16 +81,18 @@ class Likeness(Scale):
     def of(self, name: str, expected: np.ndarray | RowGrad) -> np.ndarray:
         """The largest finite entry of the tensor, for each row of `expected`."""
         values = _values(expected)
-        sizes = super().of(name, _with(expected, np.where(np.isfinite(values), values, 0)))
+        finite = np.isfinite(values)
+        sizes = super().of(name, expected if finite.all() else _with(expected, np.where(finite, values, 0)))
         return np.full_like(sizes, self.largest[name].max())
 
     def distance(self, name: str, expected: np.ndarray | RowGrad, got: np.ndarray | RowGrad, eps: float) -> Distance:
         """The distance of a tensor from another one. The loss of a step comes before its other tensors."""
-        one, other, largest = _values(expected), _values(got), self.of(name, expected)
-        if one.shape == other.shape:
-            same = ~np.isfinite(one) & ((one == other) | (np.isnan(one) & np.isnan(other)))
-            if name == "loss loss":
-                self.lost = bool(np.isnan(one).all() and np.isnan(other).all())
+        one, other, largest = _values(expected), _values(got), self.sizes(name, expected)
+        if name == "loss loss":
+            self.lost = bool(np.isnan(one).all() and np.isnan(other).all())
+        finite = np.isfinite(one)
+        if one.shape == other.shape and not finite.all():
+            same = ~finite & ((one == other) | (np.isnan(one) & np.isnan(other)))
             if self.lost and np.isnan(one).any() and np.isnan(other).any():
                 same |= np.isnan(other) | (np.isnan(one) & (other == 0))
             expected, got = _with(expected, np.where(same, 0, one)), _with(got, np.where(same, 0, other))

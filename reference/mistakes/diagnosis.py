@@ -230,9 +230,11 @@ def pairs_for(failed: Sequence[Result], each: OneByOne, every: Mapping[str, Know
     best = sorted((name for name, number in parts.items() if number), key=lambda name: -parts[name])[:PARTS]
     found: Hypotheses = {}
     for one, other in permutations(every, 2):
-        overlap = every[one].mistake.plants.keys() & every[other].mistake.plants.keys()
-        if (one in best or other in best) and (overlap or one < other):  # else their order does not matter
-            found[one, other] = together(every[one].mistake, every[other].mistake)
+        if one not in best and other not in best:
+            continue
+        first, second = every[one].mistake, every[other].mistake
+        if one < other or first.plants.keys() & second.plants.keys():  # else their order does not matter
+            found[one, other] = together(first, second)
     return found
 
 

@@ -63,10 +63,16 @@ class _Planted:
     """The NumPy twin, wrong while it works; between its calls the right one is left alone."""
 
     def __init__(self, mistakes: tuple[Mistake, ...]) -> None:
-        self.functions: dict[str, Callable[..., Any]] = {}
-        for mistake in mistakes:
+        self.mistakes = mistakes
+
+    @functools.cached_property
+    def functions(self) -> dict[str, Callable[..., Any]]:
+        """The wrong functions by name."""
+        found: dict[str, Callable[..., Any]] = {}
+        for mistake in self.mistakes:
             for name, plant in mistake.plants.items():
-                self.functions[name] = plant(self.functions.get(name) or getattr(*places(name)[0]))
+                found[name] = plant(found.get(name) or getattr(*places(name)[0]))
+        return found
 
     @contextmanager
     def planted(self) -> Iterator[None]:

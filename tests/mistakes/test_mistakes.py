@@ -65,6 +65,10 @@ def seen(dtype: str, apart: bool) -> dict[str, list[object]]:
     return found
 
 
+seen_once = pytest.mark.xdist_group("seen")  # two processes would each make every mistake
+
+
+@seen_once
 @pytest.mark.parametrize(("dtype", "apart"), [("float64", True), ("float32", False)])
 def test_every_one_is_caught(dtype: str, apart: bool) -> None:
     """By what it computes; the one whose table lacks rows may raise."""
@@ -82,6 +86,7 @@ def test_none_is_caught_because_it_breaks() -> None:
     assert broken.keys() == {"vocabulary-too-small"}, broken
 
 
+@seen_once
 def test_no_two_are_the_same() -> None:
     """Or a diagnosis could not tell which."""
     alike: dict[str, list[str]] = {}

@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 PROGRAM = """
-from dataclasses import fields, replace
+from dataclasses import fields, is_dataclass, replace
 from math import prod
 import jaxtyping
 jaxtyping.install_import_hook(["numpy_impl", "torch_impl"], "beartype.beartype")
@@ -19,12 +19,19 @@ both = twins()
 every = [case for case in catalogue() if case.dtype == "float64" and case.steps < 100]
 every.sort(key=lambda case: sum(map(prod, case.model.shapes.values())))
 
+def kind(value):
+    "What a signature may depend on: of numbers whether they are 0, 1 or more, of tuples how many there are."
+    if is_dataclass(value):
+        return type(value), *(kind(getattr(value, field.name)) for field in fields(value))
+    if isinstance(value, tuple):
+        return len(value)
+    return type(value) if isinstance(value, int | float) and value not in (0, 1) else value
+
 def kinds(case):
-    "What a signature may depend on: each option of the model and of the data, and the optimizer."
+    "Of each option of the model and of the data, and of the optimizer."
     for part in (case.model, case.data):
         for field in fields(part):
-            if field.name not in ("num_embeddings", "embedding_dim", "shape"):
-                yield case.family, field.name, getattr(part, field.name)
+            yield case.family, field.name, kind(getattr(part, field.name))
     yield type(case.optimizer), case.sparse
 
 def run(cases):
