@@ -78,10 +78,10 @@ def cross_entropy(
     for line, label in zip(logits, target, strict=True):
         if target.ndim == 1 and label == ignore_index:
             continue
-        q = numbers(m, label) if target.ndim == 2 else [m.number(int(c == label)) for c in classes]
-        aimed = [c for c in classes if label_smoothing or q[c] != 0]
-        q = [w[c] * ((1 - smoothing) * q[c] + smoothing / len(classes)) for c in aimed]
-        losses.append(-m.dot(q, log_softmax(m, line, aimed)))
+        q = dict(enumerate(numbers(m, label))) if target.ndim == 2 else {int(label): m.number(1)}
+        aimed = classes if label_smoothing else [c for c in q if q[c] != 0]
+        smoothed = [w[c] * ((1 - smoothing) * q.get(c, 0) + smoothing / len(classes)) for c in aimed]
+        losses.append(-m.dot(smoothed, log_softmax(m, line, aimed)))
         divisor += 1 if target.ndim == 2 else w[label]
     return m.sum(losses) / (divisor if reduction == "mean" else 1)
 

@@ -106,7 +106,7 @@ class Attempt:
         """One update with the gradients just evaluated, scaled down before where the case clips them."""
         case, m, lazy = self.case, self.m, isinstance(self.case.optimizer, cases.SparseAdam)
         self.t += 1
-        scale = ONE
+        scale = None
         if case.max_norm is not None:
             scale = optimizers.clip_grad_norm_(m, [x.d for x in self.entries()], case.max_norm)
         change = OPTIMIZERS[type(case.optimizer)](m, case.optimizer, self.lr, self.t)
@@ -114,7 +114,7 @@ class Attempt:
         for name, table in self.tables.items():
             for r in self.read[name] if lazy else list(table.rows) if rests else range(len(table)):
                 for x in table[r]:
-                    x.value = change(x.value, x.d * scale, x.state)
+                    x.value = change(x.value, x.d if scale is None else x.d * scale, x.state)
         if case.lr_decay_to is not None:
             first, last = m.number(case.optimizer.lr), m.number(case.lr_decay_to)
             self.lr = first + (last - first) * min(self.t, case.steps) / case.steps
