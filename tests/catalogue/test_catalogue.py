@@ -279,7 +279,7 @@ def test_a_change_is_told_in_words() -> None:
     assert "put its case back" in told
     (told,) = digests.changes(before, changed)
     assert told.startswith(f"{SMALL.id}: means another case than before")
-    assert "a name of its own" in told
+    assert "its own name" in told
     (told,) = digests.changes(before, default)
     assert told.startswith('Classifier.mode: its default was "mean" and is now "max"')
     assert digests.unkept({"cases": {}}, before) == [SMALL.id]
