@@ -188,8 +188,8 @@ def _show_names(kills: Sequence[Kill], console: Console) -> None:
     alone = [kill for kill in kills if kill.named and all(names == {kill.mistake.name} for names in kill.named)]
     wrong = sum(bool(kill.named_wrongly) for kill in kills)
     outcome = f"{wrong} of them get a wrong name" if wrong else "none gets a wrong name"
-    few = f"in each of at most {TOLD_BY} cases"
-    console.print(Text(f"diagnosed as candidates: {len(alone)} of {len(kills)} get only their name {few}; {outcome}"))
+    right = f"{len(alone)} of {len(kills)} always get their own name alone"
+    console.print(Text(f"diagnosed in at most {TOLD_BY} cases each: {right}; {outcome}"))
     for kill in kills:
         named = kill.named or []
         if kill in alone:

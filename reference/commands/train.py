@@ -65,9 +65,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--min-count", metavar="N", type=count, help="leave out rarer words (default: 5, or 1 for short texts)")
     add("--seed", metavar="S", type=_whole(0), default=0, help="the seed for everything random (default: %(default)s)")
     add("--dtype", choices=("float32", "float64"), help="(default: float32; float64 with --verify-every)")
-    add(
-        "--verify-every", metavar="N", type=count, help="compare with the other twin every N steps and at the end"
-    )
+    add("--verify-every", metavar="N", type=count, help="compare with the other twin every N steps and at the end")
     parser.set_defaults(run=train)
 
 
@@ -139,7 +137,7 @@ def _train(options: argparse.Namespace) -> int:
             print(_agreement(runners, options.verify_every))
         if isinstance(case.model, Classifier):
             told, largest = accuracy(case, params)
-            print(f"{told:.1%} of the training paragraphs are classified right; {largest:.1%} are from the longest chapter")
+            print(f"{told:.1%} of the training paragraphs are classified right; the longest chapter has {largest:.1%}")
         for word, near in neighbours(corpus, params[case.model.tables[0]]):
             print(f"{word}: {', '.join(f'{other} {cosine:.2f}' for other, cosine in near)}")
         if written:
@@ -165,7 +163,7 @@ def case_of(options: argparse.Namespace) -> Case:
         source = Text(options.text, options.batch_size or 16, min_count=options.min_count)
         case = Case("train", Classifier(words, options.dim, (32,), corpus.num_chapters), SGD(lr=lr), source)
     else:
-        # gradients are summed over a batch, like one update for each pair; with few words, large batches repeat them
+        # gradients are summed over a batch, like one update per pair; a large batch would repeat few words too often
         batch_size = options.batch_size or min(256, max(1, words // 4))
         subsample = SUBSAMPLE if corpus.counts.sum() > SUBSAMPLED_FROM else None
         source = Text(

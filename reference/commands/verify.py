@@ -83,9 +83,7 @@ def verify_cases(options: argparse.Namespace) -> int:
 def own_model(options: argparse.Namespace) -> tuple[ModuleType, list[Case]]:
     """The user's model file, and its cases with every optimizer, layout of the gradients and dtype."""
     if options.text != text.TOPICS:
-        raise BadInput(
-            f"--text {options.text}: is only for the catalogue's cases; the file of --model says what its model learns from"
-        )
+        raise BadInput(f"--text {options.text}: is for the catalogue's cases; the file of --model has its own data")
     if options.candidate is None and not options.list:
         raise BadInput(f"--model {options.model}: needs --candidate; the twins do not know the model")
     module, bases = load_model(options.model)
