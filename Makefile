@@ -1,4 +1,4 @@
-# Each target sets up .venv by itself, with Python 3.11 or newer; PYTHON=python3.12 chooses another one.
+# Each target sets up .venv itself, with Python 3.11 or newer. PYTHON=python3.12 chooses another Python.
 PYTHON ?= python3
 BIN := .venv/bin
 export OMP_NUM_THREADS ?= 1
@@ -39,8 +39,7 @@ read: .venv/read
 test-pages: .venv/pages
 	$(BIN)/pytest -m pages -p no:benchmark
 
-# BLAS with threads of its own would make mutants time out that are only slow; mutmut's folder remembers what older tests
-# killed
+# with BLAS threads, mutants that are only slow would time out; mutmut's folder remembers what older tests killed
 mutants: export OPENBLAS_NUM_THREADS = 1
 mutants: export MKL_NUM_THREADS = 1
 mutants: .venv/dev
@@ -54,21 +53,21 @@ third-parties: .venv/dev
 	$(BIN)/pip install --quiet -c constraints.txt -e '.[third-parties]'
 	$(BIN)/pytest -m third_party
 
-# all exact values anew, held byte by byte against the vectors that are committed
+# compute all exact values again, and compare them byte by byte with the committed vectors
 vectors: .venv/run
 	rm -rf build/vectors
 	$(BIN)/twingrad vectors write build/vectors
 	diff -r build/vectors reference/vectors/data
 
-# the rows of options, and the digests of ids, that new options and cases need; what is there is not changed
+# append the rows of options and the digests of ids that new options and cases need; nothing else is changed
 rows digests: .venv/run
 	$(BIN)/python -m reference.catalogue.$(if $(filter rows,$@),grow,digests)
 
-# the figures in the READMEs: those that are quick, and those that make bench, bench-peers and mutants have left in build
+# write the figures in the READMEs: the quick ones, and those that make bench, bench-peers and mutants left in build/
 figures: .venv/dev
 	$(BIN)/python -m tests.tools.figures
 
-# the slow ones too: sensitivity, mistakes, train
+# also the slow figures: sensitivity, mistakes, train
 figures-all: .venv/dev
 	$(BIN)/python -m tests.tools.figures --all
 

@@ -1,4 +1,4 @@
-"""What every benchmark shares: one thread, the environment in the saved JSON; ratios, goals and plots at the end."""
+"""What all benchmarks share: one thread, the environment in the saved JSON, and ratios, goals and plots at the end."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ from reference.commands.twins import twins
 from reference.environment import environment, sentence
 from reference.errors import BadInput
 
-twins()  # before the limit, which reaches only what is loaded
+twins()  # before the thread limit, which affects only loaded libraries
 threadpoolctl.threadpool_limits(1)
 
 RACES = pytest.StashKey[dict[tuple[str, str], Times]]()
 OUT = Path("build/bench")
 WIDTH = 110
-"""Of the tables, where there is no terminal to fill."""
+"""The width of the tables without a terminal."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--quick", action="store_true", help="fewer turns, and neither the largest size nor slow rivals")
-    parser.addoption("--tables", metavar="FILE", type=Path, help="write the tables there, too")
+    parser.addoption("--quick", action="store_true", help="fewer turns, without the largest size and slow rivals")
+    parser.addoption("--tables", metavar="FILE", type=Path, help="write the tables there too")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -59,7 +59,7 @@ def pytest_benchmark_update_machine_info(config: pytest.Config, machine_info: di
 
 @pytest.fixture
 def measure(request: pytest.FixtureRequest) -> Callable[..., Times]:
-    """A function that times contenders in turns and keeps the medians for the tables; those that are known stay."""
+    """A function that times contenders in turns and keeps the medians for the tables. Known times are kept as given."""
 
     def run(loop: str, size: str, contenders: dict[str, Callable[[], object]], known: Times | None = None) -> Times:
         turns = 3 if request.config.getoption("--quick") else 9
@@ -71,10 +71,10 @@ def measure(request: pytest.FixtureRequest) -> Callable[..., Times]:
 
 @pytest.fixture(params=["numpy", "torch"])
 def race(benchmark, measure, request: pytest.FixtureRequest):
-    """A function that times `numpy` against its rivals in turns, for the table of ratios, and then one by itself.
+    """A function that times `numpy` and its rivals in turns, for the table of ratios, and then each one separately.
 
-    Time by itself is what pytest-benchmark saves and compares from run to run: NumPy's, and that of the fastest rival
-    in the same group. The medians of the race go with it.
+    The separate times are what pytest-benchmark saves and compares between runs: NumPy's, and that of the fastest rival
+    in the same group. The medians of the race are saved with them.
     """
 
     def run(
@@ -97,7 +97,7 @@ def race(benchmark, measure, request: pytest.FixtureRequest):
 
 @pytest.hookimpl(trylast=True)
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """The median times, and each rival's over NumPy's; then the goals; the plots go to build/bench/."""
+    """Print the median times, the ratios to NumPy's, and the goals. The plots go to build/bench/."""
     races = config.stash[RACES]
     if not races:
         return
@@ -115,7 +115,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 
 def show(races: goals.Races, env: dict[str, Any], console: Console) -> None:
-    """The ratios, the goals that were measured, and what they depend on."""
+    """Print the ratios, the measured goals, and the environment."""
     console.print(ratios(races))
     reached = goals.table(races)
     if reached.row_count:
@@ -125,7 +125,7 @@ def show(races: goals.Races, env: dict[str, Any], console: Console) -> None:
 
 
 def ratios(races: dict[tuple[str, str], Times]) -> Table:
-    """Each rival's time over NumPy's; the fastest rival is marked."""
+    """Each rival's time divided by NumPy's. The fastest rival is marked."""
     table = Table("hot loop", "size", "numpy", "rival", "its time", "rival / numpy", box=box.SIMPLE_HEAD)
     for column in (2, 4, 5):
         table.columns[column].justify = "right"

@@ -1,8 +1,8 @@
-"""What a step cannot be faster than: its bytes over the bandwidth of this machine, its operations over its GEMM rate.
+"""A lower bound for the time of a step: its bytes / this machine's bandwidth, plus its operations / the GEMM rate.
 
-A lower bound, made of what must be done once even by a perfect program: the vectors that are looked up are read, the
-gradient's rows are written, and in the update read, with the table's rows read and written; each product of matrices
-has two operations for each multiplication. Both rates are measured here, with NumPy, on one thread.
+It counts only what even a perfect program must do once. The looked-up vectors are read. The gradient's rows are
+written. The update reads them, and reads and writes the table's rows. A matrix product has two operations for each
+multiplication. Both rates are measured here, with NumPy, on one thread.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ FLOAT = 4  # bytes
 
 @cache
 def rates() -> tuple[float, float]:
-    """Bytes a second, of copying what is larger than a cache, and operations a second, of one large product."""
+    """Bytes per second when copying more than a cache holds, and operations per second of one large product."""
     source = np.ones(2**25, np.float32)
     target, square = np.empty_like(source), np.ones((1024, 1024), np.float32)
     product = np.empty_like(square)
@@ -34,22 +34,22 @@ def rates() -> tuple[float, float]:
 
 
 def seconds(numbers: float, operations: float) -> float:
-    """The floor of what moves so many numbers and does so many operations."""
+    """The lower bound for moving this many numbers and doing this many operations."""
     bandwidth, speed = rates()
     return numbers * FLOAT / bandwidth + operations / speed
 
 
 def classifier(size: Size, rows: int) -> float:
-    """A step in which so many distinct rows are looked up."""
+    """A step that looks up this many distinct rows."""
     layers = size.D * size.H + size.H * 2
     return seconds((size.B * size.L + 4 * rows) * size.D, 6 * size.B * layers)
 
 
 def softmax(size: Size) -> float:
-    """A step of skip-gram: three products; logits and their gradient written and read; the table and its update."""
+    """A skip-gram step: three products, writing and reading the logits and their gradient, the table's update."""
     return seconds(4 * size.B * size.V + 4 * size.V * size.D, 6 * size.B * size.V * size.D)
 
 
 def negatives(size: Size, ids: int, rows: int) -> float:
-    """A step with so many looked-up vectors, in so many distinct rows of both tables."""
+    """A step that looks up this many vectors, in this many distinct rows of both tables."""
     return seconds((ids + 4 * rows) * size.D, 6 * ids * size.D)

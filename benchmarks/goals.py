@@ -1,4 +1,4 @@
-"""What the hot loops should reach, and what they do."""
+"""The goals of the hot loops, and what they reach."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ from benchmarks.interleave import Times
 
 Races = dict[tuple[str, str], Times]
 NO_RIVALS = ("floor", "products")
-"""What neither side can do without; nobody runs against it."""
+"""Lower bounds for both sides, not rivals."""
 
 EAGER = ("Embedding, dense", "Embedding, sparse", "EmbeddingBag, sparse")
 
 
 @dataclass(frozen=True)
 class Goal:
-    """what, against whom; ratios: of a run's races, by size; sign: whether the ratio should be at least or at most.
+    """A goal: what is measured, against what.
 
-    goals: by size; a size that is not named has that of "".
+    ratios: the ratios by size, from a run's races. sign: whether a ratio should be at least or at most the goal. goals:
+    by size; "" is for all other sizes.
     """
 
     what: str
@@ -37,7 +38,7 @@ class Goal:
 
 
 def faster(loop: str, *than: str, sizes: str = "XS S M L") -> Callable[[Races], dict[str, float]]:
-    """By size, how many times faster NumPy is than the fastest of some rivals; without names, than that of all."""
+    """By size, how many times faster NumPy is than the fastest of the named rivals, or of all if none is named."""
 
     def ratios(races: Races) -> dict[str, float]:
         found = {}
@@ -53,12 +54,12 @@ def faster(loop: str, *than: str, sizes: str = "XS S M L") -> Callable[[Races], 
 
 
 def slower(loop: str, than: str, sizes: str) -> Callable[[Races], dict[str, float]]:
-    """By size, how many times longer NumPy takes."""
+    """By size, how many times longer NumPy takes than a rival."""
     return lambda races: {size: 1 / ratio for size, ratio in faster(loop, than, sizes=sizes)(races).items()}
 
 
 def optimizers(races: Races) -> dict[str, float]:
-    """By optimizer and size."""
+    """How many times faster NumPy is, by optimizer and size."""
     loops = [loop for loop, _ in races if loop.startswith("optimizer ") and loop != "optimizer sgd"]
     return {
         f"{loop.removeprefix('optimizer ')} {size}": ratio
@@ -68,7 +69,7 @@ def optimizers(races: Races) -> dict[str, float]:
 
 
 def growth(races: Races) -> dict[str, float]:
-    """The step of the largest vocabulary over that of the smallest."""
+    """The time of a step with the largest vocabulary, divided by that with the smallest."""
     times = list(races.get(("step by vocabulary", "numpy"), {}).values())
     return {"": times[-1] / times[0]} if times else {}
 
@@ -80,7 +81,7 @@ def new_memory(races: Races) -> dict[str, float]:
 
 
 def words(races: Races) -> dict[str, float]:
-    """The speed over gensim's of what learns as well, to 1 %."""
+    """NumPy's best speed with a loss at most 1 % above gensim's, divided by gensim's speed."""
     for (loop, size), speeds in races.items():
         if loop == "words a second" and "gensim, 1 worker" in speeds:
             losses = races["loss of the vectors", size]
@@ -94,13 +95,13 @@ def words(races: Races) -> dict[str, float]:
 
 
 def check(races: Races) -> dict[str, float]:
-    """The speed of exact values over that of finite differences."""
+    """The time of finite differences, divided by that of exact values."""
     found = [times for (loop, _), times in races.items() if loop == CHECK]
     return {"": found[0]["gradcheck, slow mode"] / found[0]["exact values"]} if found else {}
 
 
 def threads(races: Races) -> dict[str, float]:
-    """One thread's time over that of two."""
+    """The time with one thread, divided by that with two."""
     return {
         size: times["numpy, 1 thread"] / times["numpy, 2 threads"]
         for (loop, size), times in races.items()
@@ -133,7 +134,7 @@ GOALS = (
 
 
 def table(races: Races) -> Table:
-    """Each goal that was measured, with what was reached; what is not met is marked so."""
+    """Each measured goal, with what was reached. Goals that are not met are marked."""
     shown = Table("what", "against", "goal", "reached", "", box=box.SIMPLE_HEAD)
     for goal in GOALS:
         found = goal.ratios(races)

@@ -1,4 +1,4 @@
-"""Times that can be compared although the machine is never equally fast twice."""
+"""Comparable times, even on a machine with changing speed."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from statistics import median
 from time import perf_counter
 
 TURN = 0.02
-"""Seconds that one turn takes at least; a contender has the cache to itself for so long."""
+"""A turn takes at least this many seconds. A contender has the cache to itself that long."""
 
 Times = dict[str, float]
 """Median seconds, by contender."""
 
 
 def interleaved(contenders: dict[str, Callable[[], object]], turns: int = 9) -> Times:
-    """The median seconds of one call of each, taken in turns: whatever slows the machine slows all of them.
+    """The median seconds per call of each contender. They take turns, so a slow machine slows all of them.
 
-    The first call of a turn does not count: it brings its data back into the cache.
+    The first call of a turn does not count, because it brings its data back into the cache.
     """
     times: dict[str, list[float]] = {name: [] for name in contenders}
     for _ in range(turns):

@@ -15,7 +15,7 @@ STEPS = ("classifier step", "skip-gram softmax", "negative sampling")
 
 
 def draw(races: Races, folder: Path) -> list[str]:
-    """Draw what the run has into the folder; returns the names of the files."""
+    """Draw the plots of the run into the folder; returns the names of the files."""
     plt.rcParams.update(
         {"svg.hashsalt": "twingrad", "font.size": 9, "axes.spines.top": False, "axes.spines.right": False}
     )
@@ -31,7 +31,7 @@ def draw(races: Races, folder: Path) -> list[str]:
 
 
 def sizes(races: Races) -> plt.Figure | None:
-    """Time against size, a panel for each hot loop."""
+    """Time against size, with one panel for each hot loop."""
     loops = [loop for loop in dict.fromkeys(loop for loop, _ in races) if sum(of == loop for of, _ in races) > 1]
     loops = [loop for loop in loops if any("numpy" in times for (of, _), times in races.items() if of == loop)]
     if not loops:
@@ -75,7 +75,7 @@ def vocabulary(races: Races) -> plt.Figure | None:
 
 
 def to_floor(races: Races) -> plt.Figure | None:
-    """How many times longer a step takes than its floor."""
+    """How many times longer a step takes than its lower bound."""
     found = {key: times for key, times in races.items() if key[0] in STEPS and "floor" in times and key[1] != "XS"}
     if not found:
         return None

@@ -13,7 +13,7 @@ from reference.contract import Params
 
 @dataclass(frozen=True)
 class Size:
-    """B bags of L ids, V rows of width D, H hidden units; N pairs for skip-gram are B."""
+    """B bags of L ids, V rows of width D, H hidden units. Skip-gram has B pairs."""
 
     name: str
     B: int
@@ -32,7 +32,7 @@ SIZES = (
 
 
 def case_of(family: str, size: Size) -> Case:
-    """The case of a hot loop: float32, ids as skewed as words are, row gradients, SGD."""
+    """The case of a hot loop: float32, ids as skewed as words, row gradients, SGD."""
     models = {
         "embedding": (Embedding(size.V, size.D), (size.B, size.L)),
         "classifier": (Classifier(size.V, size.D, (size.H,), 2), (size.B, size.L)),
@@ -44,7 +44,7 @@ def case_of(family: str, size: Size) -> Case:
 
 
 def drawn(family: str, size: Size) -> tuple[Case, Params, Any]:
-    """The case with its weights, drawn without the gigabytes that digits for every size would take, and a batch."""
+    """The case, weights drawn in float32 (the case's own would take gigabytes at large sizes), and a batch."""
     case, random = case_of(family, size), np.random.default_rng(0)
     weights = {name: random.random(shape, np.float32) - np.float32(0.5) for name, shape in case.model.shapes.items()}
     return case, weights, next(case.batches())

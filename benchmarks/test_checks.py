@@ -1,4 +1,4 @@
-"""The check of about 2,000 derivatives: their exact values, and PyTorch's finite differences, one by one."""
+"""Two ways to check about 2,000 derivatives: exact values, and PyTorch's finite differences, one by one."""
 
 from __future__ import annotations
 

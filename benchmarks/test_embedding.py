@@ -41,7 +41,7 @@ def test_bag_forward(race, size: Size) -> None:
 
 
 def to_rows(output: torch.Tensor, table: torch.Tensor, upstream: np.ndarray):
-    """PyTorch's gradient of the table as distinct rows, sorted: coalesced."""
+    """PyTorch's gradient of the table, coalesced: distinct rows in order."""
     d = torch.from_numpy(upstream)
 
     def run() -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""A step should cost what its batch costs, however large the vocabulary is."""
+"""The time of a step should depend on its batch, and not on the size of the vocabulary."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BAGS, LENGTH, WIDTH, HIDDEN = 256, 64, 64, 64
 
 @pytest.mark.slow
 def test_step_by_vocabulary(measure) -> None:
-    """The same ids but for their spread over the table: 10,000 rows of it at most are ever looked up."""
+    """The same ids, spread over tables of different sizes. At most 10,000 rows are ever looked up."""
     random = np.random.default_rng(0)
     ids = np.minimum(10_001 ** random.random((BAGS, LENGTH)), 10_000).astype(np.int64) - 1
     labels, numpys, torchs, faults = random.integers(0, 2, BAGS), {}, {}, {}

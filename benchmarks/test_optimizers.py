@@ -1,4 +1,4 @@
-"""One update of a table by an optimizer, in the rows that a batch of bags looks up."""
+"""One update of a table by an optimizer, in the rows that a batch looks up."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ KINDS = [SGD(lr=0.01), SGD(lr=0.01, momentum=0.9), Adagrad(lr=0.01), SparseAdam(
 @pytest.mark.parametrize("size", SIZES[1:3], ids=lambda size: size.name)
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.label)
 def test_optimizer_of_rows(race, kind, size: Size) -> None:
-    """PyTorch's gradient is coalesced, which is the best case for it: its momentum would grow with every step."""
+    """PyTorch gets a coalesced gradient, its best case: otherwise its momentum would grow with every step."""
     _, weights, batch = drawn("embedding", size)
     ids, upstream = batch.ids.reshape(-1), np.random.default_rng(1).standard_normal((size.B, size.D), np.float32)
     grad = rows_of(ids, upstream, size.V, np.arange(size.B).repeat(size.L))

@@ -1,4 +1,4 @@
-"""The hot loops as others run them, where they are installed: numba's loops and JAX's compiled steps."""
+"""The hot loops in other libraries, if installed: numba's loops and JAX's compiled steps."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ by_size = pytest.mark.parametrize("size", SIZES, ids=lambda size: size.name)
 
 @by_size
 def test_bag_and_numba(measure, size: Size) -> None:
-    """The mean of each bag in plain loops, compiled, and its gradient, which numba adds up in a whole table."""
+    """The mean of each bag in compiled loops, and its gradient, which numba adds up in a table of full size."""
     numba = pytest.importorskip("numba")
     _, weights, batch = drawn("embedding", size)
     weight, ids = weights["embedding.weight"], batch.ids

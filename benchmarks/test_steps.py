@@ -1,4 +1,4 @@
-"""A whole training step: forward, loss, backward, and the update by SGD; no validation on either side."""
+"""A whole training step: forward, loss, backward, and the update by SGD. Neither side validates its input."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def torch_step(module: nn.Module, weights: Params, lr: float, inputs: Tensor, ta
 
 
 def assert_same(grads: dict[str, np.ndarray | RowGrad], others: dict[str, Tensor]) -> None:
-    """The gradients of the first step are those of PyTorch, be they rows or dense."""
+    """Check that the gradients of the first step equal those of PyTorch, dense or as rows."""
     for name, grad in grads.items():
         other = others[name]
         if not isinstance(grad, RowGrad):
@@ -106,7 +106,7 @@ def test_classifier_step(race, size: Size) -> None:
 @pytest.mark.filterwarnings("ignore")  # of the compiler
 @by_size
 def test_classifier_step_compiled(measure, size: Size) -> None:
-    """PyTorch compiled and warmed up: the whole model where its gradients are dense, the layers where they are rows."""
+    """PyTorch compiled and warmed up: the whole model for dense gradients, only the layers for row gradients."""
     case, weights, batch = drawn("classifier", size)
     step, _ = numpy_step(case, weights, batch)
     ids, labels = torch.from_numpy(batch.ids), torch.from_numpy(batch.labels)
@@ -132,9 +132,9 @@ def test_classifier_step_compiled(measure, size: Size) -> None:
 
 @pytest.mark.parametrize("size", SIZES[:3], ids=lambda size: size.name)
 def test_skipgram_step(race, size: Size) -> None:
-    """The softmax over the whole vocabulary, where every pair meets every word: B·V logits, too many at L.
+    """The softmax over the whole vocabulary. It has B·V logits, which are too many at size L.
 
-    Beside PyTorch, the three matrix products that it cannot do without.
+    The rivals are PyTorch, and the three matrix products that both sides need.
     """
     case, weights, batch = drawn("skipgram", size)
     step, grads = numpy_step(case, weights, batch)
@@ -170,7 +170,7 @@ PRODUCTS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 
 @by_size
 def test_negative_sampling_step(race, size: Size) -> None:
-    """Five negatives of its own for each of B pairs."""
+    """Five separate negatives for each of B pairs."""
     case, weights, batch = drawn("negatives", size)
     step, grads = numpy_step(case, weights, batch)
     words = np.concatenate([batch.contexts[:, None], batch.negatives], axis=1)

@@ -1,4 +1,4 @@
-"""One thread and two, each in a process of its own: thread pools of two libraries get in each other's way."""
+"""One thread and two, each in a separate process, because the thread pools of two libraries disturb each other."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Skip-gram with negative sampling on a text, from its ids to its vectors: words a second, and what loss they buy."""
+"""Skip-gram with negative sampling on a text, from ids to vectors: words per second, and the loss reached."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Vectors = tuple[np.ndarray, np.ndarray]
 
 
 def cases() -> Iterator[tuple[str, Case]]:
-    """What is trained: each pair with negatives of its own, and blocks of 16 words that share theirs."""
+    """The two forms that are trained: separate negatives for each pair, and blocks of 16 words with shared ones."""
     words = len(text.read(text.TOPICS).words)
     for name, objective, batch_size in (
         ("exact", NegativeSampling(NEGATIVES, "mask"), 64),
@@ -31,7 +31,7 @@ def cases() -> Iterator[tuple[str, Case]]:
 
 
 def trained(case: Case, twin: str) -> Callable[[], tuple[float, Vectors]]:
-    """A function that trains, and returns the seconds that it took, and both tables."""
+    """A function that trains, and returns the seconds it took and both tables."""
 
     def run() -> tuple[float, Vectors]:
         weights = case.weights()
@@ -68,7 +68,7 @@ def gensim(workers: int) -> Callable[[], tuple[float, Vectors]]:
 
 
 def loss_of(vectors: Vectors) -> float:
-    """The mean loss of the text's pairs, each with the same five negatives whoever trained."""
+    """The mean loss of the text's pairs. Each pair has the same five negatives for all contenders."""
     corpus, random = text.read(text.TOPICS), np.random.default_rng(0)
     centers, contexts = corpus.all_pairs(WINDOW)
     some = random.random(len(centers)) < 0.3
@@ -85,7 +85,7 @@ def loss_of(vectors: Vectors) -> float:
 
 
 def race_of_words(measure, contenders: dict[str, Callable[[], tuple[float, Vectors]]], rounds: int = 3) -> None:
-    """Trained in turns; the median of the words a second, and the loss, which is the same in each round."""
+    """Train in turns; measure the median words per second, and the loss, which is the same in each round."""
     corpus = text.read(text.TOPICS)
     words, seconds, losses = EPOCHS * sum(map(len, corpus.sentences)), {name: [] for name in contenders}, {}
     for _ in range(rounds):

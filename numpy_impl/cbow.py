@@ -13,7 +13,7 @@ from reference.contract import Grads, Params
 
 
 class CBOW:
-    """A context's mean or sum, held by the objective against the centre or the nodes on the way to it."""
+    """The mean or sum of a context predicts its centre word, or the nodes on the path to it."""
 
     def __init__(self, model: cases.CBOW, sparse: bool) -> None:
         self.objective, self.output, self.sparse = objective_of(model, sparse), model.output, sparse

@@ -18,7 +18,7 @@ from reference.contract import Grads, Params
 
 
 class Classifier:
-    """Which class a bag of ids belongs to, or which numbers."""
+    """Predicts the class of a bag of ids, or numbers."""
 
     def __init__(self, model: cases.Classifier, sparse: bool) -> None:
         self.model, self.sparse = model, sparse
@@ -53,7 +53,7 @@ class Classifier:
 
 
 def kept(model: cases.Classifier, batch: cases.LabelledBags) -> list[ndarray] | list[None]:
-    """The units that dropout leaves alone, layer by layer; None without dropout."""
+    """The units that dropout keeps, layer by layer; None without dropout."""
     if not model.dropout:
         return [None] * len(model.hidden_features)
     return np.split(batch.keep, np.cumsum(model.hidden_features)[:-1], axis=1)
@@ -62,7 +62,7 @@ def kept(model: cases.Classifier, batch: cases.LabelledBags) -> list[ndarray] | 
 def loss_of(
     loss: cases.CrossEntropy | cases.MSELoss, logits: Float[ndarray, "B C"], labels: ndarray
 ) -> tuple[np.floating, Callable]:
-    """The loss that the model names, with its options."""
+    """The model's loss, with its options."""
     match loss:
         case cases.CrossEntropy():
             return cross_entropy(

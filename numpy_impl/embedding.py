@@ -16,7 +16,7 @@ from reference.contract import Grads, Params, RowGrad
 def embedding(
     ids: Int[ndarray, "..."], weight: Float[ndarray, "V D"], sparse: bool
 ) -> tuple[Float[ndarray, "... D"], Callable]:
-    """Look up weight[ids]. Backward: the gradient (..., D) of the vectors → that of the table, rows or (V, D)."""
+    """Look up weight[ids]. Backward: the gradient of the vectors (..., D) → of the table, as rows or (V, D)."""
 
     def backward(d: Float[ndarray, "... D"]) -> RowGrad | Float[ndarray, "V D"]:
         rows = rows_of(ids.reshape(-1), d.reshape(-1, d.shape[-1]), len(weight))
@@ -26,15 +26,15 @@ def embedding(
 
 
 def renorm(weight: Float[ndarray, "V D"], ids: Int[ndarray, "..."], max_norm: float, norm_type: float) -> None:
-    """Rescale, in place, the rows that are looked up and whose norm is larger than max_norm, to that norm."""
+    """Rescale, in place, the looked-up rows with a norm above max_norm to that norm."""
     rows = np.unique(ids)
     norms = np.linalg.norm(weight[rows], norm_type, axis=1)
     large = norms > max_norm
-    weight[rows[large]] *= (max_norm / (norms[large] + 1e-7))[:, None]  # 1e-7: as PyTorch has it
+    weight[rows[large]] *= (max_norm / (norms[large] + 1e-7))[:, None]  # 1e-7: as in PyTorch
 
 
 class Embedding:
-    """A lookup alone, under a given upstream gradient."""
+    """A lookup alone, with a given upstream gradient."""
 
     def __init__(self, model: cases.Embedding, sparse: bool) -> None:
         self.model, self.sparse = model, sparse
@@ -56,7 +56,7 @@ class Embedding:
 
 
 def without_row(gradient: RowGrad | Float[ndarray, "V D"], padding_idx: int | None) -> RowGrad | Float[ndarray, "V D"]:
-    """The gradient of a table whose padding row has none."""
+    """The gradient of a table, without that of the padding row."""
     if padding_idx is None:
         return gradient
     if isinstance(gradient, RowGrad):
@@ -67,6 +67,6 @@ def without_row(gradient: RowGrad | Float[ndarray, "V D"], padding_idx: int | No
 
 
 def by_frequency(gradient: Float[ndarray, "V D"], ids: Int[ndarray, "..."]) -> Float[ndarray, "V D"]:
-    """Each row's gradient over how often its id occurs."""
+    """Each row's gradient, divided by the number of times its id occurs."""
     counts = np.bincount(ids.reshape(-1), minlength=len(gradient))
     return gradient / np.maximum(counts, 1)[:, None].astype(gradient.dtype)

@@ -27,8 +27,8 @@ def embedding_bag(
 ) -> tuple[Float[ndarray, "B D"], Callable]:
     """Pool the vectors of each bag. Backward: the gradient of the pooled vectors → that of the table.
 
-    Under the mean each occurrence of an id carries 1/L of its bag's gradient, under the sum all of it; under the
-    maximum each column's goes to the first vector that has it. Padding is not there at all, and an empty bag is zero.
+    With the mean, each occurrence of an id gets 1/L of its bag's gradient; with the sum, all of it. With the maximum,
+    each column's gradient goes to the first vector with the maximum. Padding is left out. An empty bag is zero.
     """
     if ids.ndim == 2 and padding_idx is None and mode == "mean":
         return mean_bag(ids, weight, sparse)
@@ -65,9 +65,9 @@ def weighted_bag(
     padding_idx: int | None = None,
     include_last_offset: bool = False,
 ) -> tuple[Float[ndarray, "B D"], Callable]:
-    """The sum of each bag's vectors, each times its own weight. Backward: the gradients of the table and the weights.
+    """The sum of each bag's vectors times their weights. Backward: the gradients of the table and of the weights.
 
-    A weight's gradient is the product of its vector with its bag's gradient; that of padding is zero.
+    A weight's gradient is the dot product of its vector and its bag's gradient. For padding it is zero.
     """
     all_ids, bag, bags = flat(ids, offsets, include_last_offset)
     counted = np.ones(len(all_ids), bool) if padding_idx is None else all_ids != padding_idx
@@ -85,7 +85,7 @@ def weighted_bag(
 def flat(
     ids: Int[ndarray, "B L"] | Int[ndarray, " N"], offsets: Int[ndarray, " offsets"] | None, include_last_offset: bool
 ) -> tuple[Int[ndarray, " N"], Int[ndarray, " N"], int]:
-    """The ids one after the other, the bag that each is in, and how many bags there are."""
+    """The ids one after the other, the bag of each id, and the number of bags."""
     if offsets is None:
         return ids.reshape(-1), np.repeat(np.arange(len(ids)), ids.shape[1]), len(ids)
     ends = offsets[1:] if include_last_offset else np.append(offsets[1:], len(ids))
@@ -94,7 +94,7 @@ def flat(
 
 
 class EmbeddingBag:
-    """Pooled bags alone, under a given upstream gradient."""
+    """Pooled bags alone, with a given upstream gradient."""
 
     def __init__(self, model: cases.EmbeddingBag, sparse: bool) -> None:
         self.model, self.sparse = model, sparse

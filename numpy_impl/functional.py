@@ -1,4 +1,4 @@
-"""What stands between the layers and after them: activations, dropout and losses, each with its backward pass."""
+"""Activations, dropout and losses, each with its backward pass."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def relu(x: Float[ndarray, "*shape"]) -> tuple[Float[ndarray, "*shape"], Callabl
 
 
 def tanh(x: Float[ndarray, "*shape"]) -> tuple[Float[ndarray, "*shape"], Callable]:
-    """The hyperbolic tangent. Backward: times 1 - y², y the output."""
+    """The hyperbolic tangent. Backward: times 1 - y², where y is the output."""
     y = np.tanh(x)
 
     def backward(d: Float[ndarray, "*shape"]) -> Float[ndarray, "*shape"]:
@@ -35,7 +35,7 @@ def tanh(x: Float[ndarray, "*shape"]) -> tuple[Float[ndarray, "*shape"], Callabl
 
 
 def sigmoid(x: Float[ndarray, "*shape"]) -> tuple[Float[ndarray, "*shape"], Callable]:
-    """1 / (1 + exp(-x)), without overflow on either side. Backward: times y (1 - y), y the output."""
+    """1 / (1 + exp(-x)), without overflow on either side. Backward: times y (1 - y), where y is the output."""
     small = np.exp(-np.abs(x))
     y = np.where(x >= 0, 1, small) / (1 + small)
 
@@ -46,7 +46,7 @@ def sigmoid(x: Float[ndarray, "*shape"]) -> tuple[Float[ndarray, "*shape"], Call
 
 
 def gelu(x: Float[ndarray, "*shape"]) -> tuple[Float[ndarray, "*shape"], Callable]:
-    """The product x Φ(x), Φ the normal distribution function. Backward: times Φ(x) + x φ(x), φ its density.
+    """The product x Φ(x), Φ the normal distribution function. Backward: times Φ(x) + x φ(x), φ the density.
 
     Hendrycks and Gimpel 2016, https://arxiv.org/abs/1606.08415.
     """
@@ -59,7 +59,7 @@ def gelu(x: Float[ndarray, "*shape"]) -> tuple[Float[ndarray, "*shape"], Callabl
     return x * cdf, backward
 
 
-_erf = np.frompyfunc(math.erf, 1, 1)  # NumPy has none
+_erf = np.frompyfunc(math.erf, 1, 1)  # NumPy has no erf
 
 
 def gelu_tanh(x: Float[ndarray, "*shape"]) -> tuple[Float[ndarray, "*shape"], Callable]:
@@ -76,8 +76,8 @@ def gelu_tanh(x: Float[ndarray, "*shape"]) -> tuple[Float[ndarray, "*shape"], Ca
 def dropout(
     x: Float[ndarray, "B H"], keep: Bool[ndarray, "B H"] | None, p: float
 ) -> tuple[Float[ndarray, "B H"], Callable]:
-    """Zero where `keep` is false, over 1 - p elsewhere, so that the mean stays. Backward: the same to the gradient.
-    Without a mask, nothing.
+    """Zero where `keep` is false, x / (1 - p) elsewhere, which keeps the mean. Backward: the same for the gradient.
+    Without a mask it changes nothing.
 
     Srivastava et al. 2014, in PyTorch's inverted form; the mask is part of the batch.
     """
@@ -91,7 +91,7 @@ def dropout(
 
 
 def log_softmax(logits: Float[ndarray, "N C"]) -> Float[ndarray, "N C"]:
-    """log(exp(x) / sum(exp(x))) of each row, finite for every finite x since the largest is taken out first."""
+    """log(exp(x) / sum(exp(x))) of each row. It is finite for every finite x, since the largest is subtracted first."""
     shifted = logits - logits.max(axis=1, keepdims=True)
     return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
 
@@ -99,8 +99,8 @@ def log_softmax(logits: Float[ndarray, "N C"]) -> Float[ndarray, "N C"]:
 def log_sigmoid(x: Float[ndarray, "*shape"]) -> tuple[Float[ndarray, "*shape"], Callable]:
     """log(1 / (1 + exp(-x))), finite and exact to the last digits for every x. Backward: d * (1 - sigmoid(x)).
 
-    Only exp(-|x|) is ever taken, so nothing overflows; and 1 - sigmoid(x) is computed as sigmoid(-x), since a saturated
-    sigmoid would lose its digits in the difference.
+    Only exp(-|x|) is computed, so nothing overflows. 1 - sigmoid(x) is computed as sigmoid(-x), because the difference
+    would lose its digits where the sigmoid is saturated.
     """
     exp = np.exp(-np.abs(x))
 
@@ -118,12 +118,12 @@ def cross_entropy(
     reduction: Reduction = "mean",
     label_smoothing: float = 0.0,
 ) -> tuple[np.floating, Callable]:
-    """-Σ_c weight_c q_c log softmax(logits)_c, q the target distribution, reduced over N.
+    """-Σ_c weight_c q_c log softmax(logits)_c, reduced over N, where q is the target distribution.
 
-    q is onehot(target), or the target itself where it holds probabilities; smoothed, it is (1 - s) q + s / C. The mean
-    divides by the weights of the targets that are not ignored, for probabilities by N. Backward: Σ_c weight_c q_c
-    times the probabilities, less weight q: for a class index alone, probabilities - onehot. Where all are ignored, the
-    mean is NaN and its gradient 0.
+    q is onehot(target), or the target itself if it holds probabilities; with smoothing it is (1 - s) q + s / C. The
+    mean divides by the weights of the targets that are not ignored; for probabilities, by N. Backward: Σ_c weight_c q_c
+    times the probabilities, minus weight q. For a class index without options, that is probabilities - onehot. If all
+    targets are ignored, the mean is NaN and its gradient 0.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html
     """
@@ -158,7 +158,7 @@ def cross_entropy(
 def mse_loss(
     output: Float[ndarray, "N C"], target: Float[ndarray, "N C"], reduction: Reduction = "mean"
 ) -> tuple[np.floating, Callable]:
-    """(output - target)², its mean over all N·C entries or their sum. Backward: twice the difference, divided alike.
+    """(output - target)², the mean or sum over all N·C entries. Backward: twice the difference, over N·C for the mean.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.MSELoss.html
     """

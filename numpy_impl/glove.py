@@ -15,7 +15,7 @@ from reference.contract import Grads, Params
 
 
 def weighting(counts: Float[ndarray, " N"], x_max: float, alpha: float) -> Float[ndarray, " N"]:
-    """min((x / x_max)**alpha, 1): rare pairs count less, frequent ones no more than 1."""
+    """min((x / x_max)**alpha, 1): rare pairs count less, and no pair counts more than 1."""
     return np.minimum((counts / x_max) ** alpha, 1)
 
 
@@ -26,7 +26,7 @@ def least_squares(
     alpha: float,
     reduction: Literal["mean", "sum"],
 ) -> tuple[np.floating, Callable[[], Float[ndarray, " N"]]]:
-    """The squares of scores less log counts, weighted. Backward: the gradient of the scores."""
+    """The weighted squares of scores - log(counts). Backward: the gradient of the scores."""
     difference = scores - np.log(counts)
     weighted = weighting(counts, x_max, alpha) * difference
     divisor = scores.dtype.type(len(scores) if reduction == "mean" else 1)
@@ -38,7 +38,7 @@ def least_squares(
 
 
 class GloVe:
-    """Two vectors and two biases of a pair make its score, which is to be the logarithm of its count."""
+    """The vectors and biases of a pair give its score, which should equal the logarithm of its count."""
 
     def __init__(self, model: cases.GloVe, sparse: bool) -> None:
         self.model, self.sparse = model, sparse

@@ -15,7 +15,7 @@ from reference.contract import Grads, Params
 def linear(
     x: Float[ndarray, "B D"], weight: Float[ndarray, "H D"], bias: Float[ndarray, " H"]
 ) -> tuple[Float[ndarray, "B H"], Callable]:
-    """Compute x @ weight.T + bias. Backward: the gradients of x, weight and bias, the bias's summed over the batch."""
+    """Compute x @ weight.T + bias. Backward: the gradients of x, weight and bias; the bias sums over the batch."""
 
     def backward(d: Float[ndarray, "B H"]) -> tuple[ndarray, ndarray, ndarray]:
         return d @ weight, d.T @ x, d.sum(axis=0)
@@ -24,7 +24,7 @@ def linear(
 
 
 class Linear:
-    """A dense layer alone, under a given upstream gradient."""
+    """A dense layer alone, with a given upstream gradient."""
 
     def __init__(self, model: cases.Linear, sparse: bool) -> None:
         pass

@@ -1,6 +1,6 @@
-"""The objectives of word2vec: hidden vectors, the table that they are held against, and a batch become a loss.
+"""The objectives of word2vec: a loss from hidden vectors, the output table, and a batch.
 
-Each returns with it its backward pass, which gives the gradients of the hidden vectors and of the table.
+Each also returns its backward pass, which gives the gradients of the hidden vectors and of the table.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def softmax(
     batch: cases.PairBatch | cases.ContextBatch,
     reduction: Literal["mean", "sum"],
 ) -> tuple[np.floating, Callable]:
-    """Every word competes: the cross-entropy of the targets. Every row of the table takes part in every pair."""
+    """The cross-entropy of the targets among all words. Every pair uses every row of the table."""
     logits = product(hidden, table.T)
     loss, d_loss = cross_entropy(logits, batch.targets, reduction=reduction)
 
@@ -67,7 +67,7 @@ def negative_sampling(
     reduction: Literal["mean", "sum"],
     sparse: bool,
 ) -> tuple[np.floating, Callable]:
-    """Yes to the target, no to each of K negatives (Mikolov et al. 2013b, equation 4; Goldberg and Levy 2014)."""
+    """A yes for the target, a no for each of K negatives (Mikolov et al. 2013b, equation 4; Goldberg and Levy 2014)."""
     targets = batch.targets[:, None]
     ids = np.concatenate([targets, batch.negatives], axis=1)
     signs = np.full(ids.shape, -1, hidden.dtype)
@@ -86,10 +86,10 @@ def shared_negatives(
     reduction: Literal["mean", "sum"],
     sparse: bool,
 ) -> tuple[np.floating, Callable]:
-    """Yes to the words of a centre's context, and for each of them a part of no to the block's negatives.
+    """A yes for each word of a centre's context, and for each such pair a weighted no for the block's negatives.
 
-    All centres of a block are held against all of its words and negatives; what is none of a centre's counts nothing.
-    Ji et al. 2016.
+    The scores of all centres with all words and negatives of the block are computed. Words outside a centre's context
+    get weight 0. Ji et al. 2016.
     """
     rows, d_rows = embedding(np.concatenate([batch.contexts, batch.negatives], axis=1), table, sparse)
     inside = batch.inside.astype(hidden.dtype)
@@ -128,9 +128,9 @@ def decisions(
     reduction: Literal["mean", "sum"],
     sparse: bool,
 ) -> tuple[np.floating, Callable]:
-    """-log sigmoid(sign * hidden @ table[id]), summed over K: yes where the sign is 1, no where -1; 0 does not count.
+    """-log sigmoid(sign * hidden @ table[id]), summed over K. The sign is 1 for yes, -1 for no, 0 for not counted.
 
-    Backward: sigmoid(score) - 1 for a yes, sigmoid(score) for a no, times the other side of the product.
+    Backward: sigmoid(score) - 1 for a yes, sigmoid(score) for a no, times the other factor of the product.
     """
     rows, _ = embedding(ids, table, sparse)
     scores = (rows @ hidden[:, :, None])[:, :, 0]

@@ -1,7 +1,7 @@
 """The optimizers, each with the names and the order of operations of torch.optim, and the clipping of gradients.
 
-An update is written once for dense and for row gradients: `at` says where the gradient is, everywhere or in some rows,
-and `parts` hands out what is to be changed there, block by block under the names of the whole tensors.
+Each update is written once for dense and row gradients. `at` says where the gradient is: everywhere or in some rows.
+`parts` yields the parts of the tensors to change, block by block; the loop gives them the names of the whole tensors.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from reference.contract import Grads, Params, RowGrad, State
 
 
 class Optimizer:
-    """Changes the parameters in place, one after the other, and keeps the state that it needs to do so."""
+    """Changes the parameters in place, one after the other, and keeps the state for this."""
 
     def __init__(self, options: Any, weights: Params) -> None:
         self.options, self.lr = options, options.lr
-        self.state: State = {  # of a large table the operating system supplies it where it is first written to
+        self.state: State = {  # the system only supplies the pages of a large table that are written to
             kind: {name: np.zeros(()) if kind == "step" else np.zeros(w.shape, w.dtype) for name, w in weights.items()}
             for kind in options.state
         }
@@ -40,16 +40,16 @@ class Optimizer:
 
 
 class SGD(Optimizer):
-    """param -= lr * grad, with momentum lr * the decaying sum of the gradients.
+    """param -= lr * grad; with momentum, lr * a decaying sum of the gradients.
 
-    On row gradients momentum costs O(rows ever touched), not O(rows touched now): each of them moves in every step.
+    With row gradients, momentum costs O(rows ever touched), not O(rows touched now), since all of these keep moving.
     """
 
     options: cases.SGD
 
     def __init__(self, options: cases.SGD, weights: Params) -> None:
         super().__init__(options, weights)
-        self.moving: dict[str, Any] = {}  # where there ever was a gradient
+        self.moving: dict[str, Any] = {}  # the rows that ever had a gradient
 
     def update(self, name: str, param: ndarray, at: Any, grad: ndarray) -> None:
         o = self.options
@@ -137,7 +137,7 @@ class Adam(Optimizer):
         param -= (self.lr / correction1) * exp_avg / root(v, o.eps, correction2)
 
     def decayed(self, grad: ndarray, param: ndarray) -> ndarray:
-        """The decay of the weights is part of the gradient."""
+        """Add the weight decay to the gradient."""
         return with_decay(grad, param, self.options.weight_decay)
 
 
@@ -145,13 +145,13 @@ class AdamW(Adam):
     """Loshchilov and Hutter 2019."""
 
     def decayed(self, grad: ndarray, param: ndarray) -> ndarray:
-        """The decay of the weights is none of the gradient's business."""
+        """Apply the weight decay to the parameter; the gradient does not change."""
         param *= 1 - self.lr * self.options.weight_decay
         return grad
 
 
 class SparseAdam(Optimizer):
-    """Adam in the rows that have a gradient, with eps added to the root before its bias correction."""
+    """Adam in the rows that have a gradient, with eps added to the root before the bias correction."""
 
     options: cases.SparseAdam
 
@@ -167,7 +167,7 @@ class SparseAdam(Optimizer):
 
 
 def clip_grad_norm_(grads: list[ndarray | RowGrad], max_norm: float) -> None:
-    """Scale all gradients down, in place, where the norm of them together is above max_norm."""
+    """Scale all gradients down, in place, if their total norm is above max_norm."""
     values = [place(grad)[1] for grad in grads]
     factor = min(max_norm / (total_norm(values) + 1e-6), 1.0)
     for value in values:
@@ -178,12 +178,12 @@ def clip_grad_norm_(grads: list[ndarray | RowGrad], max_norm: float) -> None:
 
 
 def with_decay(grad: ndarray, param: ndarray, weight_decay: float) -> ndarray:
-    """The gradient with that of weight_decay / 2 * param**2."""
+    """The gradient plus that of weight_decay / 2 * param**2."""
     return grad + weight_decay * param if weight_decay else grad
 
 
 def root(v: ndarray, eps: float, correction: float = 1.0) -> ndarray:
-    """What is divided by: the root of the second moment after its bias correction, with eps outside of it."""
+    """The divisor of the update: the root of the bias-corrected second moment, plus eps."""
     divisor = np.sqrt(v)
     if correction != 1:
         divisor /= correction**0.5
@@ -192,10 +192,10 @@ def root(v: ndarray, eps: float, correction: float = 1.0) -> ndarray:
 
 
 def bias_correction(beta: float, step: ndarray) -> float:
-    """How much of a moving average of so many steps is not yet its beginning at zero."""
+    """1 - beta**step: the part of a moving average that does not come from its start at zero."""
     return 1 - beta ** float(step)
 
 
 def total_norm(values: list[ndarray]) -> np.floating:
-    """The norm of all the gradients as one vector."""
+    """The norm of all gradients together, as one vector."""
     return np.linalg.norm([np.linalg.norm(value) for value in values])

@@ -13,7 +13,7 @@ from reference.contract import Grads, Params
 
 
 class SkipGram:
-    """A centre's vector, held by the objective against the words of its context or the nodes on the way to them."""
+    """The vector of a centre word predicts the words of its context, or the nodes on the paths to them."""
 
     def __init__(self, model: cases.SkipGram, sparse: bool) -> None:
         self.objective, self.output, self.sparse = objective_of(model, sparse), model.output, sparse

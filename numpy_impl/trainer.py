@@ -1,4 +1,4 @@
-"""The NumPy twin as the contract wants it."""
+"""The NumPy twin's side of the contract."""
 
 from __future__ import annotations
 
@@ -62,10 +62,10 @@ class Trainer:
 
 
 def build(case: cases.Case, weights: Params) -> Trainer:
-    """A trainer in NumPy. Raises Unsupported where PyTorch refuses the case, BadInput for wrong weights."""
+    """A trainer in NumPy. Raises Unsupported if PyTorch refuses the case, BadInput for wrong weights."""
     if case.refusal:
         raise Unsupported(case.refusal)
     if type(case.model) not in MODELS:
-        raise Unsupported(f"{case.family} is no model of twingrad's")
+        raise Unsupported(f"{case.family} is not one of twingrad's models")
     case.check_weights(weights)
     return Trainer(case, weights)

@@ -1,7 +1,7 @@
 """What an implementation is: a module with one function, `build(case, weights)`.
 
-Everything else in twingrad is there to run one, compare it, and say what is wrong with it. The names below are fixed;
-users write against them. A case is a `reference.cases.Case`, a batch one of those that its model asks for.
+The rest of twingrad runs implementations, compares them, and says what is wrong with them. The names below are fixed,
+because users write against them. A case is a `reference.cases.Case`. A batch is of a kind that the case's model takes.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from numpy import ndarray
 
 @dataclass(frozen=True, eq=False)
 class RowGrad:
-    """The gradient of a table of which only some rows were looked up; every other row has none.
+    """The gradient of a table, for the rows that were looked up. The other rows have no gradient.
 
-    rows: (U,) int64, sorted and unique. values: (U, D), one line a row. shape: (V, D), that of the whole table.
+    rows: (U,) int64, sorted and unique. values: (U, D), one line per row. shape: (V, D), the shape of the whole table.
     """
 
     rows: Int64[ndarray, " U"]
@@ -33,24 +33,24 @@ class RowGrad:
 
 
 Params = dict[str, np.ndarray]
-"""Named and laid out as in torch's state_dict: `embedding.weight` (V, D), `fc1.weight` (H, D), `fc1.bias` (H,)."""
+"""Named and shaped as in torch's state_dict: `embedding.weight` (V, D), `fc1.weight` (H, D), `fc1.bias` (H,)."""
 
 Grads = dict[str, np.ndarray | RowGrad]
-"""One gradient a name; a `RowGrad` for the tables of a case that asks for row gradients."""
+"""One gradient per name. It is a `RowGrad` for the tables of a case that asks for row gradients."""
 
 State = dict[str, Params]
 """Optimizer state by kind, named as torch.optim names it: {"exp_avg": {"embedding.weight": ...}}."""
 
 
 class Trainer(Protocol):
-    """What `build` returns. `step`, `params` and `state` may be missing: what is missing is not covered.
+    """What `build` returns. `step`, `params` and `state` are optional; what is missing is reported as not covered.
 
-    Any array will do for what comes back (NumPy, torch, JAX, through `__array__` or DLPack); for a row gradient also a
-    torch sparse tensor or a plain `(rows, values)` pair, coalesced or not.
+    The returned arrays may be of any kind with `__array__` or DLPack (NumPy, torch, JAX). A row gradient may also be a
+    torch sparse tensor or a `(rows, values)` pair, coalesced or not.
     """
 
     def loss_and_grads(self, batch: Any) -> tuple[float, Grads]:
-        """The loss of one batch under the present parameters, and its gradient by every one of them."""
+        """The loss of one batch with the current parameters, and its gradient with respect to each of them."""
         ...
 
     def step(self) -> None:
@@ -67,13 +67,13 @@ class Trainer(Protocol):
 
 
 class Implementation(Protocol):
-    """A module with `build`: the NumPy twin, the PyTorch twin, a known mistake, the user's own."""
+    """Anything with `build`: the NumPy twin, the PyTorch twin, a known mistake, or a module of the user's own."""
 
     def build(self, case: Any, weights: Params) -> Trainer:
         """A trainer for the case that starts from the weights.
 
         Raises:
-            Unsupported: the implementation does not do this case.
-            BadInput: the weights are not those of the case.
+            Unsupported: the implementation does not support this case.
+            BadInput: the weights do not fit the case.
         """
         ...

@@ -12,7 +12,7 @@ import threadpoolctl
 
 
 def environment() -> dict[str, Any]:
-    """What the figures depend on: date, versions, CPU, BLAS with its core type, threads."""
+    """What measured figures depend on: date, versions, CPU, BLAS with its core type, threads."""
     libraries = threadpoolctl.threadpool_info()
     versions = {name: _version(name) for name in ("twingrad", "numpy", "torch", "python-flint")}
     return {

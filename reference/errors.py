@@ -1,4 +1,4 @@
-"""The two errors that an implementation may raise on purpose, and how an error is told in one line."""
+"""The two errors that an implementation may raise on purpose, and a function that writes an error on one line."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ def one_line(error: BaseException) -> str:
 
 
 class Unsupported(Exception):
-    """Raised by `build` where an implementation does not do a case; the reason is shown to the user."""
+    """Raised by `build` if an implementation does not support a case. The reason is shown to the user."""
 
 
 class BadInput(ValueError):
-    """Raised for input that no implementation may see: what was given, where, and what is allowed."""
+    """Raised for invalid input. The message says what was given, where, and what is allowed."""

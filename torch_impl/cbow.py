@@ -10,7 +10,7 @@ from torch_impl.objectives import objective_of
 
 
 class CBOW(nn.Module):
-    """A context's mean or sum, held by the objective against the centre or the nodes on the way to it."""
+    """The mean or sum of a context predicts its centre word, or the nodes on the path to it."""
 
     def __init__(self, model: cases.CBOW, sparse: bool) -> None:
         super().__init__()

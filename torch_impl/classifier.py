@@ -14,7 +14,7 @@ from torch_impl.functional import cross_entropy, dropout, mse_loss
 
 
 class Classifier(nn.Module):
-    """Which class a bag of ids belongs to, or which numbers."""
+    """Predicts the class of a bag of ids, or numbers."""
 
     def __init__(self, model: cases.Classifier, sparse: bool) -> None:
         super().__init__()
@@ -38,7 +38,7 @@ class Classifier(nn.Module):
 
 
 def kept(model: cases.Classifier, batch: cases.LabelledBags[Tensor]) -> list[Tensor] | list[None]:
-    """The units that dropout leaves alone, layer by layer; None without dropout."""
+    """The units that dropout keeps, layer by layer; None without dropout."""
     if not model.dropout:
         return [None] * len(model.hidden_features)
     return list(torch.split(batch.keep, model.hidden_features, dim=1))
@@ -47,7 +47,7 @@ def kept(model: cases.Classifier, batch: cases.LabelledBags[Tensor]) -> list[Ten
 def loss_of(
     loss: cases.CrossEntropy | cases.MSELoss, logits: Float[Tensor, "B C"], labels: Tensor
 ) -> Float[Tensor, ""]:
-    """The loss that the model names, with its options."""
+    """The model's loss, with its options."""
     match loss:
         case cases.CrossEntropy():
             return cross_entropy(

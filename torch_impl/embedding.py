@@ -9,7 +9,7 @@ from reference import cases
 
 
 class Embedding(nn.Module):
-    """A lookup alone, under a given upstream gradient."""
+    """A lookup alone, with a given upstream gradient."""
 
     def __init__(self, model: cases.Embedding, sparse: bool) -> None:
         super().__init__()

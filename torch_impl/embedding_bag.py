@@ -9,7 +9,7 @@ from reference import cases
 
 
 class EmbeddingBag(nn.Module):
-    """Pooled bags alone, under a given upstream gradient."""
+    """Pooled bags alone, with a given upstream gradient."""
 
     def __init__(self, model: cases.EmbeddingBag, sparse: bool) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""What stands between the layers and after them: activations, dropout and losses, all of them PyTorch's own."""
+"""Activations, dropout and losses, all of them PyTorch's own."""
 
 from __future__ import annotations
 
@@ -27,5 +27,5 @@ def gelu_tanh(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
 
 
 def dropout(x: Float[Tensor, "B H"], keep: Bool[Tensor, "B H"] | None, p: float) -> Float[Tensor, "B H"]:
-    """Zero where `keep` is false, over 1 - p elsewhere: `nn.Dropout`, with the mask from the batch."""
+    """Zero where `keep` is false, x / (1 - p) elsewhere: `nn.Dropout`, with the mask from the batch."""
     return x if keep is None else x * keep / (1 - p)

@@ -11,7 +11,7 @@ from reference import cases
 
 
 def weighting(counts: Float[Tensor, " N"], x_max: float, alpha: float) -> Float[Tensor, " N"]:
-    """min((x / x_max)**alpha, 1): rare pairs count less, frequent ones no more than 1."""
+    """min((x / x_max)**alpha, 1): rare pairs count less, and no pair counts more than 1."""
     return ((counts / x_max) ** alpha).clamp(max=1)
 
 
@@ -22,7 +22,7 @@ def least_squares(
     alpha: float,
     reduction: Literal["mean", "sum"],
 ) -> Float[Tensor, ""]:
-    """The squares of scores less log counts, weighted."""
+    """The weighted squares of scores - log(counts)."""
     difference = scores - counts.log()
     weighted = weighting(counts, x_max, alpha) * difference
     divisor = len(scores) if reduction == "mean" else 1
@@ -30,7 +30,7 @@ def least_squares(
 
 
 class GloVe(nn.Module):
-    """Two vectors and two biases of a pair make its score, which is to be the logarithm of its count."""
+    """The vectors and biases of a pair give its score, which should equal the logarithm of its count."""
 
     def __init__(self, model: cases.GloVe, sparse: bool) -> None:
         super().__init__()

@@ -9,7 +9,7 @@ from reference import cases
 
 
 class Linear(nn.Module):
-    """A dense layer alone, under a given upstream gradient."""
+    """A dense layer alone, with a given upstream gradient."""
 
     def __init__(self, model: cases.Linear, sparse: bool) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""The objectives of word2vec: hidden vectors, the table that they are held against, and a batch become a loss."""
+"""The objectives of word2vec: a loss from hidden vectors, the output table, and a batch."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def softmax(
     batch: cases.PairBatch[Tensor] | cases.ContextBatch[Tensor],
     reduction: Literal["mean", "sum"],
 ) -> Float[Tensor, ""]:
-    """Every word competes: the cross-entropy of the targets. Every row of the table takes part in every pair."""
+    """The cross-entropy of the targets among all words. Every pair uses every row of the table."""
     logits = hidden @ table.T
     return cross_entropy(logits, batch.targets, reduction=reduction)
 
@@ -56,7 +56,7 @@ def negative_sampling(
     reduction: Literal["mean", "sum"],
     sparse: bool,
 ) -> Float[Tensor, ""]:
-    """Yes to the target, no to each of K negatives (Mikolov et al. 2013b, equation 4; Goldberg and Levy 2014)."""
+    """A yes for the target, a no for each of K negatives (Mikolov et al. 2013b, equation 4; Goldberg and Levy 2014)."""
     targets = batch.targets[:, None]
     ids = torch.cat([targets, batch.negatives], dim=1)
     signs = hidden.new_full(ids.shape, -1)
@@ -75,10 +75,10 @@ def shared_negatives(
     reduction: Literal["mean", "sum"],
     sparse: bool,
 ) -> Float[Tensor, ""]:
-    """Yes to the words of a centre's context, and for each of them a part of no to the block's negatives.
+    """A yes for each word of a centre's context, and for each such pair a weighted no for the block's negatives.
 
-    All centres of a block are held against all of its words and negatives; what is none of a centre's counts nothing.
-    Ji et al. 2016.
+    The scores of all centres with all words and negatives of the block are computed. Words outside a centre's context
+    get weight 0. Ji et al. 2016.
     """
     rows = embedding(torch.cat([batch.contexts, batch.negatives], dim=1), table, sparse=sparse)
     inside = batch.inside.to(hidden.dtype)
@@ -112,7 +112,7 @@ def decisions(
     reduction: Literal["mean", "sum"],
     sparse: bool,
 ) -> Float[Tensor, ""]:
-    """-log sigmoid(sign * hidden @ table[id]), summed: yes where the sign is 1, no where -1, 0 does not count."""
+    """-log sigmoid(sign * hidden @ table[id]), summed. The sign is 1 for yes, -1 for no, 0 for not counted."""
     rows = embedding(ids, table, sparse=sparse)
     scores = (rows @ hidden[:, :, None])[:, :, 0]
     log_p = log_sigmoid(signs * scores)

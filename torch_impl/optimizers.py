@@ -10,7 +10,7 @@ __all__ = ["SGD", "Adagrad", "Adam", "AdamW", "Optimizer", "RMSprop", "SparseAda
 
 
 def clip_grad_norm_(parameters: Iterable[Parameter], max_norm: float) -> None:
-    """`torch.nn.utils.clip_grad_norm_`, which raises for row gradients: theirs is the norm of the coalesced values."""
+    """`torch.nn.utils.clip_grad_norm_`, which raises for row gradients. Their norm is that of the coalesced values."""
     parameters = list(parameters)
     for parameter in parameters:
         if parameter.grad.is_sparse:

@@ -10,7 +10,7 @@ from torch_impl.objectives import objective_of
 
 
 class SkipGram(nn.Module):
-    """A centre's vector, held by the objective against the words of its context or the nodes on the way to them."""
+    """The vector of a centre word predicts the words of its context, or the nodes on the paths to them."""
 
     def __init__(self, model: cases.SkipGram, sparse: bool) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""The PyTorch twin as the contract wants it: the one place where NumPy's arrays and PyTorch's tensors meet."""
+"""The PyTorch twin's side of the contract: the only place that converts between NumPy arrays and tensors."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Trainer:
     def step(self) -> None:
         if self.case.max_norm is not None:
             optimizers.clip_grad_norm_(self.model.parameters(), self.case.max_norm)
-        with check_sparse_tensor_invariants(enable=False):  # the default; unsaid, Adagrad and SparseAdam warn
+        with check_sparse_tensor_invariants(enable=False):  # the default; if unset, Adagrad and SparseAdam warn
             self.optimizer.step()
         if self.case.lr_decay_to is not None:
             self.schedule.step()
@@ -77,15 +77,15 @@ class Trainer:
 
 
 def as_tensor(array: np.ndarray | None) -> Tensor | None:
-    """The same numbers as a tensor; an optional part of a batch may be missing."""
+    """The array as a tensor; None, for a missing part of a batch, stays None."""
     return None if array is None else torch.tensor(array)
 
 
 def build(case: cases.Case, weights: Params) -> Trainer:
-    """A trainer in PyTorch. Raises Unsupported where PyTorch refuses the case, BadInput for wrong weights."""
+    """A trainer in PyTorch. Raises Unsupported if PyTorch refuses the case, BadInput for wrong weights."""
     if case.refusal:
         raise Unsupported(case.refusal)
     if type(case.model) not in MODELS:
-        raise Unsupported(f"{case.family} is no model of twingrad's")
+        raise Unsupported(f"{case.family} is not one of twingrad's models")
     case.check_weights(weights)
     return Trainer(case, weights)

@@ -1,5 +1,5 @@
-"""What makes the NumPy twin fast: each function beside the plain one that it must equal.
+"""The fast functions of the NumPy twin, each next to the plain one that it must equal.
 
-`plain_rows_of` says in a few lines of NumPy what is computed, and for which arguments; `rows_of` computes the same. The
-tests hold the one to the other.
+For example, `plain_rows_of` shows in a few lines of NumPy what is computed, and for which arguments. `rows_of` computes
+the same. The tests compare the two.
 """

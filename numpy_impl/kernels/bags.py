@@ -1,6 +1,6 @@
 """Bags of vectors, pooled.
 
-The fast forms never hold the vectors of all bags at once, nor a bag's gradient once for each of its ids.
+The fast forms never hold the vectors of all bags at once, and never copy a bag's gradient for each of its ids.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from reference.contract import RowGrad
 TableGrad = RowGrad | Float[ndarray, "V D"]
 
 
-# --- bags of L ids each, all of which count, under the mean ----------------------------------------------------------
+# --- the mean of bags of L ids each, all of which count --------------------------------------------------------------
 
 
 def plain_mean_bag(
     ids: Int[ndarray, "B L"], weight: Float[ndarray, "V D"], sparse: bool
 ) -> tuple[Float[ndarray, "B D"], Callable]:
-    """The mean of each bag's vectors. Backward: each occurrence of an id carries 1/L of its bag's gradient."""
+    """The mean of each bag's vectors. Backward: each occurrence of an id gets 1/L of its bag's gradient."""
     length = ids.shape[1]
 
     def backward(d: Float[ndarray, "B D"]) -> TableGrad:
@@ -38,7 +38,7 @@ def plain_mean_bag(
 def mean_bag(
     ids: Int[ndarray, "B L"], weight: Float[ndarray, "V D"], sparse: bool
 ) -> tuple[Float[ndarray, "B D"], Callable]:
-    """The same, some bags at a time: ones times the vectors of a bag is their sum."""
+    """The same, some bags at a time. A bag's sum is the product of ones and its vectors."""
     bags, length = ids.shape
     ones = np.ones(length, weight.dtype)
     sums = [ones @ weight.take(some, axis=0) for some in blocks(ids, length * weight[0].nbytes)]
@@ -58,7 +58,7 @@ def mean_bag(
 def plain_bag_sum(
     vectors: Float[ndarray, "M D"], source: Int[ndarray, " N"], sizes: Int[ndarray, " B"]
 ) -> Float[ndarray, "B D"]:
-    """The sum of each bag's vectors[source], whose sources lie one after the other; zero for an empty bag."""
+    """The sum of each bag's vectors[source]; zero for an empty bag. The sources of the bags follow one another."""
     pooled = np.zeros((len(sizes), vectors.shape[1]), vectors.dtype)
     np.add.at(pooled, np.arange(len(sizes)).repeat(sizes), vectors[source])
     return pooled
@@ -67,7 +67,7 @@ def plain_bag_sum(
 def bag_sum(
     vectors: Float[ndarray, "M D"], source: Int[ndarray, " N"], sizes: Int[ndarray, " B"]
 ) -> Float[ndarray, "B D"]:
-    """The same, added up as the gradients of rows are."""
+    """The same, summed like the gradients of rows."""
     pooled = np.zeros((len(sizes), vectors.shape[1]), vectors.dtype)
     pooled[sizes > 0] = sums(vectors, source, _starts(sizes), sizes[sizes > 0])
     return pooled
@@ -76,9 +76,9 @@ def bag_sum(
 def plain_bag_max(
     vectors: Float[ndarray, "N D"], bag: Int[ndarray, " N"], sizes: Int[ndarray, " B"]
 ) -> tuple[Float[ndarray, "B D"], Int[ndarray, "nonempty D"]]:
-    """The largest of each bag's entries, column by column, and the first place where it stands, of nonempty bags.
+    """The maximum of each column in each bag; and the first place where it is, for bags that are not empty.
 
-    bag: the bag that each vector is in, in rising order. An empty bag is zero.
+    bag: the bag of each vector, in rising order. The maximum of an empty bag is zero.
     """
     pooled, first = np.zeros((len(sizes), vectors.shape[1]), vectors.dtype), []
     for b in np.unique(bag):

@@ -1,7 +1,7 @@
 """Large arrays, cut into blocks of rows that the cache can hold.
 
-What is done to an array in several passes is done to one block after the other, so that the second pass finds in the
-cache what the first one fetched. Nothing is computed here, so nothing has a plain form.
+Several passes over an array go over one block after the other. So the second pass finds in the cache what the first one
+fetched. Nothing is computed here, so there are no plain forms.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from collections.abc import Iterator
 from numpy import ndarray
 
 BLOCK = 2**18
-"""Bytes that are worked on at once, and that the cache should hold."""
+"""The number of bytes to work on at once. They should fit in the cache."""
 
 
 def blocks(array: ndarray, size: int) -> Iterator[ndarray]:
-    """Cut an array into parts for which `BLOCK` bytes are worked on, `size` of them for each of its entries."""
+    """Cut an array into parts of about `BLOCK` bytes of work, `size` bytes for each entry."""
     step = entries(size)
     return (array[k : k + step] for k in range(0, len(array), step))
 
 
 def entries(size: int) -> int:
-    """How many entries a block has, of `size` bytes each: at least one."""
+    """The number of entries of `size` bytes in a block: at least one."""
     return max(1, BLOCK // max(1, size))

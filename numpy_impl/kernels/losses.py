@@ -1,4 +1,4 @@
-"""Cross-entropy as it is met most: class indices, all of which count, without weights or smoothing."""
+"""The most common form of cross-entropy: class indices, none ignored, without weights or smoothing."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def plain_cross_entropy_of_indices(
 ) -> tuple[np.floating, Callable]:
     """-log softmax(logits)[target], reduced over N. Backward: (probabilities - onehot(target)), over N for the mean.
 
-    Finite for every finite logit, since the largest of a row is taken out first.
+    It is finite for all finite logits, since the largest of each row is subtracted first.
     """
     n, classes = logits.shape
     divisor = logits.dtype.type(n if reduction == "mean" else 1)
@@ -35,9 +35,9 @@ def plain_cross_entropy_of_indices(
 def cross_entropy_of_indices(
     logits: Float[ndarray, "N C"], target: Int[ndarray, " N"], reduction: Literal["mean", "sum"]
 ) -> tuple[np.floating, Callable]:
-    """The same, and each logit is exponentiated once.
+    """The same, with one exponential for each logit.
 
-    Both the loss and its gradient are made of a few rows at a time, while these are in the cache.
+    Both the loss and its gradient are computed for a few rows at a time, while these are in the cache.
     """
     n, classes = logits.shape
     divisor, ones = logits.dtype.type(n if reduction == "mean" else 1), np.ones(classes, logits.dtype)

@@ -1,23 +1,23 @@
 """The gradient of a table that is looked up by row.
 
-Looking up ids in a table is the product of one-hot rows with it: out = onehot(ids) @ table. So the gradient of the
-table is onehot(ids).T @ d_out: row r receives the sum of d_out over all places where r was looked up. A row that was
-not looked up has no gradient, and the array of zeros that says so for V rows is never needed.
+A lookup is the product of one-hot rows and the table: out = onehot(ids) @ table. So the gradient of the table is
+onehot(ids).T @ d_out: row r gets the sum of d_out over all places where r was looked up. A row that was not looked up
+has no gradient, so no array of V rows, mostly zeros, is needed.
 
-`plain_rows_of` says just that in three lines. `rows_of` returns the same, and is fast:
+`plain_rows_of` does this in three lines. `rows_of` returns the same, and is fast:
 
-1. A sort of the pairs (id, source), each packed into one integer, puts the places of a row beside one another. This
-   is the only look at all N places; what follows knows for every row where its places start and how many they are.
-2. Every row takes the gradient of its first place; most rows have no other, because words are unevenly frequent (Zipf).
-   Where the rest have few places, one small product with zeros and ones adds them up. Else they are taken in the order
-   of how often they occur:
-   - A row that occurs in a good part of all sources is a row of counts times d; for all such rows together that is
-     one matrix product, the fastest thing that a processor can do.
-   - A row that occurs often, but not so often, is one sum, itself a product with ones.
-   - The many others are summed side by side: first their first places, then their second ones, and so on. The k-th
-     most frequent row ends the rows of the kind before where it occurs no more than k times; so neither kind takes more
-     than √N calls of NumPy.
-3. All of it goes block by block, so that what was fetched is still in the cache when it is summed.
+1. Each pair (id, source) is packed into one integer. Sorting these puts the places of a row next to each other. Only
+   this step reads all N places. After it, each row's first place and number of places are known.
+2. Every row takes the gradient of its first place. Most rows have no other, because word frequencies are uneven (Zipf).
+   If the rest have few places, one small product with zeros and ones adds them up. Otherwise the rows are taken in the
+   order of their frequency:
+   - Rows that occur in a large part of all sources are summed by one matrix product, of their counts and d. Matrix
+     products are the fastest operation of a processor.
+   - A row that occurs often, but less often than these, is one sum, which is a product with ones.
+   - The many other rows are summed side by side: first their first places, then their second ones, and so on. They
+     begin at the k-th most frequent row that occurs at most k times. So neither of these two kinds takes more than √N
+     calls of NumPy.
+3. All this is done block by block, so that the values are still in the cache when they are summed.
 """
 
 from __future__ import annotations
@@ -32,18 +32,18 @@ from numpy_impl.kernels.blocks import blocks, entries
 from reference.contract import RowGrad
 
 DENSE = 32
-"""How many times cheaper an entry of a matrix product is than a vector fetched from memory and added."""
+"""An entry of a matrix product is this many times cheaper than a vector that is fetched from memory and added."""
 
 SMALL = 2**14
-"""Up to so many entries, one matrix holds all counts: a few calls of NumPy, where the calls are what costs time."""
+"""Up to this many entries, one matrix holds all counts. That takes few calls of NumPy, which cost most at this size."""
 
 
 def plain_rows_of(
     ids: Int[ndarray, " N"], d: Float[ndarray, "B D"], num_embeddings: int, source: Int[ndarray, " N"] | None = None
 ) -> RowGrad:
-    """Sum the gradients (B, D) of looked-up vectors into the distinct rows that they came from.
+    """Sum the gradients d (B, D) of looked-up vectors into the distinct rows that they came from.
 
-    source: whose gradient each id receives, the row of d; without it each id has its own, and N is B. d is finite.
+    source: the row of d that each id gets. Without it, each id has its own row, and N is B. d is finite.
     """
     rows, which = np.unique(ids, return_inverse=True)
     values = np.zeros((len(rows), d.shape[1]), d.dtype)
@@ -87,7 +87,7 @@ def plain_scaled_rows_of(
 def scaled_rows_of(
     ids: Int[ndarray, "N K"], scale: Float[ndarray, "N K"], d: Float[ndarray, "N D"], num_embeddings: int
 ) -> RowGrad:
-    """The same; the products (N, K, D) are only made where they are few."""
+    """The same; the products (N, K, D) are computed only if they are few."""
     if scale.size * d.shape[1] <= SMALL:
         products = scale[:, :, None] * d[:, None]
         return rows_of(ids.reshape(-1), products.reshape(-1, d.shape[1]), num_embeddings)
@@ -104,10 +104,9 @@ def plain_sums(
     count: Int[ndarray, " U"],
     scale: Float[ndarray, " N"] | None = None,
 ) -> Float[ndarray, "U D"]:
-    """For each u the sum of vectors[source[start[u] : start[u] + count[u]]], of which there is at least one.
+    """For each u, the sum of vectors[source[start[u] : start[u] + count[u]]], where count[u] is at least 1.
 
-    So are the gradients of a row's places added up, and so are the vectors of a bag's ids. scale: what each is
-    multiplied by first.
+    This sums the gradients of a row's places, or the vectors of a bag's ids. scale: a factor for each of them.
     """
     taken = vectors[source] if scale is None else scale[:, None] * vectors[source]
     total = [taken[first : first + n].sum(axis=0) for first, n in zip(start, count, strict=True)]
@@ -121,7 +120,7 @@ def sums(
     count: Int[ndarray, " U"],
     scale: Float[ndarray, " N"] | None = None,
 ) -> Float[ndarray, "U D"]:
-    """The same, in the ways that the head of this file tells."""
+    """The same, as described at the top of this file."""
 
     def taken(places: ndarray | slice) -> ndarray:
         found = vectors.take(source[places], axis=0)
@@ -166,12 +165,12 @@ def sums(
 
 
 def _places(start: ndarray, count: ndarray) -> ndarray:
-    """Each start and what comes after it, as many as are counted."""
+    """The places start, start + 1, ... of each row, count of them."""
     return np.arange(count.sum()) + (start - count.cumsum() + count).repeat(count)
 
 
 def _falling(count: ndarray) -> ndarray:
-    """The order from the largest count to the smallest, as argsort has it; sorting plain integers is faster."""
+    """The order from the largest count to the smallest, like argsort, but faster, by sorting integers."""
     shift = len(count).bit_length()
     keys = -count << shift
     keys |= np.arange(len(count))
@@ -181,7 +180,7 @@ def _falling(count: ndarray) -> ndarray:
 
 
 def _counts(vectors: ndarray, source: ndarray, start: ndarray, count: ndarray, scale: ndarray | None) -> ndarray:
-    """How often each of some rows takes each of the vectors; with a scale, how much of it."""
+    """A matrix of how often each row takes each vector; with scale, of the sum of its factors."""
     places = _places(start, count)
     cells = np.arange(0, len(start) * len(vectors), len(vectors)).repeat(count)
     cells += source[places].astype(np.int64, copy=False)
@@ -193,7 +192,7 @@ def _counts(vectors: ndarray, source: ndarray, start: ndarray, count: ndarray, s
 def _sort(
     ids: ndarray, source: ndarray, num_embeddings: int, num_sources: int
 ) -> tuple[ndarray, ndarray, ndarray, ndarray]:
-    """The distinct rows, and for each where its sources start in the last array, and how many there are."""
+    """The distinct rows; where the sources of each start in the last array, and how many there are; the sources."""
     shift = (num_sources - 1).bit_length()
     bits = (num_embeddings - 1).bit_length() + shift  # at most 63, even for 2^31 rows and 2^27 places
     keys: np.ndarray[Any, Any] = ids.astype(np.uint32 if bits <= 32 else np.int64)

@@ -1,6 +1,6 @@
-"""What an optimizer changes in place: the whole of a tensor, or those of its rows that have a gradient.
+"""In-place changes by an optimizer, to a whole tensor or to the rows that have a gradient.
 
-`at` says where: `...` for everywhere, or the distinct rows in rising order. Only what is there is read or written.
+`at` says where: `...` for everywhere, or the distinct rows in rising order. Nothing else is read or written.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from numpy_impl.kernels.blocks import blocks
 from reference.contract import RowGrad
 
 SMALL = 2**16
-"""Bytes up to which nothing is gained by blocks, or by treating a row as one thing."""
+"""Up to this many bytes, blocks do not help, and neither does treating a row as one item."""
 
 
 def place(grad: ndarray | RowGrad) -> tuple[Any, ndarray]:
-    """Where a gradient is, everywhere or in the rows that it names, and what it is there."""
+    """Where a gradient is (everywhere, or in some rows), and its values there."""
     return (grad.rows, grad.values) if isinstance(grad, RowGrad) else (..., grad)
 
 
@@ -27,12 +27,12 @@ def place(grad: ndarray | RowGrad) -> tuple[Any, ndarray]:
 
 
 def plain_descend(param: ndarray, at: Any, lr: float, grad: ndarray) -> None:
-    """One step down the gradient, where it is."""
+    """One step of gradient descent, at the gradient's places."""
     param[at] -= lr * grad
 
 
 def descend(param: ndarray, at: Any, lr: float, grad: ndarray) -> None:
-    """The same; a large gradient block by block."""
+    """The same, block by block for a large gradient."""
     if at is ... and grad.nbytes <= SMALL:
         param -= lr * grad
     elif grad.nbytes <= SMALL:
@@ -43,7 +43,7 @@ def descend(param: ndarray, at: Any, lr: float, grad: ndarray) -> None:
 
 
 def plain_parts(at: Any, grad: ndarray, *tensors: ndarray) -> Iterator[tuple[ndarray, ...]]:
-    """The gradient, and what of the tensors it changes; whoever loops over them changes these in place."""
+    """The gradient, and the matching parts of the tensors. The caller's loop changes these in place."""
     changed = [tensor[at] for tensor in tensors]
     yield grad, *changed
     for tensor, new in zip(tensors, changed, strict=True):
@@ -51,7 +51,7 @@ def plain_parts(at: Any, grad: ndarray, *tensors: ndarray) -> Iterator[tuple[nda
 
 
 def parts(at: Any, grad: ndarray, *tensors: ndarray) -> Iterator[tuple[ndarray, ...]]:
-    """The same, block by block: copied rows are put back while they are still in the cache."""
+    """The same, block by block. Copied rows are written back while they are still in the cache."""
     if at is ...:
         yield from zip(*(blocks(tensor, 4 * tensor[0].nbytes) for tensor in (grad, *tensors)), strict=True)
         return
@@ -69,7 +69,7 @@ def plain_put(tensor: ndarray, rows: ndarray, new: ndarray) -> None:
 
 
 def put(tensor: ndarray, rows: ndarray, new: ndarray) -> None:
-    """The same. NumPy copies a long row faster where it is told that it is one thing."""
+    """The same. NumPy copies a long row faster as one item."""
     if new.nbytes > SMALL and tensor.flags.c_contiguous:
         row = np.dtype((np.void, new.shape[1] * new.itemsize))
         tensor, new = tensor.view(row)[:, 0], new.view(row)[:, 0]
@@ -80,19 +80,19 @@ def put(tensor: ndarray, rows: ndarray, new: ndarray) -> None:
 
 
 def plain_union(before: Any, now: Any) -> Any:
-    """The places that are in either."""
+    """The places in either of them."""
     return ... if now is ... else np.union1d(before, now)
 
 
 def union(before: Any, now: Any) -> Any:
-    """The same; where nothing is new, nothing is sorted."""
+    """The same, without sorting if nothing is new."""
     if now is ... or np.array_equal(before, now):
         return now
     return np.union1d(before, now)
 
 
 def plain_among(rows: Any, at: Any, grad: ndarray) -> ndarray:
-    """The gradient in all the rows, of which some have none: there it is 0."""
+    """The gradient in all the rows; 0 in those without one."""
     if at is ...:
         return grad
     values = np.zeros((len(rows), grad.shape[1]), grad.dtype)
@@ -101,7 +101,7 @@ def plain_among(rows: Any, at: Any, grad: ndarray) -> ndarray:
 
 
 def among(rows: Any, at: Any, grad: ndarray) -> ndarray:
-    """The same; where all rows have a gradient, nothing is copied."""
+    """The same, without copying if all rows have a gradient."""
     if at is ... or len(rows) == len(at):
         return grad
     values = np.zeros((len(rows), grad.shape[1]), grad.dtype)

@@ -1,12 +1,13 @@
-"""Memory that is used again from step to step.
+"""Memory that is reused from step to step.
 
-A large array that is made anew in every step costs more than its arithmetic: the operating system hands out its pages
-one by one, zeroed, when they are first written to, and takes all of them back afterwards. `empty` keeps what it had. It
-hands the same memory out again only where nobody holds it any more: neither the array that it returned, nor a view
-of that, nor a tensor that shares its memory. So what a step returned never changes under the hands of who keeps it; who
-keeps the gradients of every step merely gets new memory for each.
+To allocate a large array in every step costs more than its arithmetic: the operating system supplies its pages one by
+one, zeroed, when they are first written to, and takes them all back afterwards. So `empty` keeps the memory. It reuses
+memory only when nothing else refers to it: no array that it returned, no view, and no tensor that shares the memory.
+So the arrays that a step returned never change later. If a caller keeps the gradients of every step, each step gets new
+memory.
 
-How it knows: every view of an array holds a reference to the array that owns the memory, and CPython counts references.
+Every view of an array holds a reference to the array that owns the memory, and CPython counts references. This shows
+whether memory is in use.
 """
 
 from __future__ import annotations
@@ -20,30 +21,30 @@ from numpy import ndarray
 from numpy.typing import DTypeLike
 
 LARGE = 2**20
-"""Bytes from which an array is worth keeping."""
+"""Arrays of at least this many bytes are kept."""
 
 KEPT = 8
-"""How many arrays are kept at most."""
+"""At most this many arrays are kept."""
 
 
 class _Kept(threading.local):
-    """The owners of the memory, in each thread its own; the one last used is the last."""
+    """The owners of the memory, separate for each thread. The one used last is at the end."""
 
     def __init__(self) -> None:
         self.owners: list[ndarray] = []
 
 
 _kept = _Kept()
-_FREE = 2  # the references to an owner that nobody else holds: that of the list, and that of the count itself
+_FREE = 2  # references to an unused owner: one from the list, one from the count itself
 
 
 def plain_empty(shape: tuple[int, ...], dtype: DTypeLike) -> ndarray:
-    """An array of the shape, whose entries are whatever the memory had."""
+    """An array of the shape, with arbitrary entries."""
     return np.empty(shape, dtype)
 
 
 def empty(shape: tuple[int, ...], dtype: DTypeLike) -> ndarray:
-    """The same, a large one in memory that was used before and that nobody holds any more."""
+    """The same. A large array gets memory that was used before and is free again."""
     size = prod(shape) * np.dtype(dtype).itemsize
     if size < LARGE:
         return np.empty(shape, dtype)
@@ -64,5 +65,5 @@ def plain_product(a: ndarray, b: ndarray) -> ndarray:
 
 
 def product(a: ndarray, b: ndarray) -> ndarray:
-    """The same, in memory that was used before."""
+    """The same, in reused memory."""
     return np.matmul(a, b, out=empty((len(a), b.shape[1]), a.dtype))

@@ -1,4 +1,4 @@
-"""What can be asked: models, losses, objectives, optimizers, batches, data, and the case that joins them.
+"""What can be asked for: models, losses, objectives, optimizers, batches, data, and the case that joins them.
 
 Argument names and defaults are PyTorch's. Letters in shapes: B bags in a batch, L ids in a bag, N pairs, V rows of a
 table, D its width, H hidden units, C classes, K negatives.

@@ -1,8 +1,8 @@
-"""Batches: what an implementation is given in one step, a kind each, in which nothing is optional.
+"""Batches: what an implementation gets in one step. Each kind is a class, and no field is optional.
 
 Letters in shapes: B bags in a batch, L ids in a bag, N pairs, V rows of a table, D its width, H hidden units, C
-classes, K negatives. Ids are int64 or int32, as nn.Embedding takes them; what a cross-entropy takes for a target is
-int64. Floats are of the case's dtype. Inside the PyTorch twin the same kinds hold tensors: `LookupBatch[Tensor]`.
+classes, K negatives. Ids are int64 or int32, as nn.Embedding takes them. The targets of a cross-entropy are int64.
+Floats have the case's dtype. Inside the PyTorch twin the same kinds hold tensors: `LookupBatch[Tensor]`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Array = TypeVar("Array", default=ndarray)
 
 @dataclass(frozen=True, eq=False)
 class Batch(Generic[Array]):
-    """Of every kind. indices: the fields that have the dtype of the ids that are looked up."""
+    """The base class. indices: the fields that have the dtype of the ids."""
 
     indices: ClassVar[tuple[str, ...]] = ("ids", "offsets")
 
@@ -34,7 +34,7 @@ class _OneLength:
 
 
 class _Unweighted:
-    """Bags whose vectors count alike."""
+    """Bags without weights."""
 
     @property
     def per_sample_weights(self) -> None:
@@ -42,12 +42,12 @@ class _Unweighted:
         return None
 
 
-# --- layers alone, under a random upstream gradient ------------------------------------------------------------------
+# --- layers alone, with a random upstream gradient -------------------------------------------------------------------
 
 
 @dataclass(frozen=True, eq=False)
 class LookupBatch(Batch[Array]):
-    """Ids of any rank, and the gradient that reaches each vector looked up."""
+    """Ids of any rank, and the upstream gradient of each looked-up vector."""
 
     ids: Int[Array, "..."]
     upstream: Float[Array, "... D"]
@@ -55,7 +55,7 @@ class LookupBatch(Batch[Array]):
 
 @dataclass(frozen=True, eq=False)
 class DenseBatch(Batch[Array]):
-    """Input rows, and the gradient that reaches each output row."""
+    """Input rows, and the upstream gradient of each output row."""
 
     input: Float[Array, "B D"]
     upstream: Float[Array, "B C"]
@@ -63,7 +63,7 @@ class DenseBatch(Batch[Array]):
 
 @dataclass(frozen=True, eq=False)
 class BagBatch(_OneLength, _Unweighted, Batch[Array]):
-    """B bags of L ids each, and the gradient that reaches each pooled vector."""
+    """B bags of L ids each, and the upstream gradient of each pooled vector."""
 
     ids: Int[Array, "B L"]
     upstream: Float[Array, "B D"]
@@ -71,9 +71,9 @@ class BagBatch(_OneLength, _Unweighted, Batch[Array]):
 
 @dataclass(frozen=True, eq=False)
 class RaggedBagBatch(_Unweighted, Batch[Array]):
-    """Bags one after the other, with the offsets at which each begins.
+    """Bags one after the other, with the offset at which each begins.
 
-    If the model says so (include_last_offset), the number of ids stands as a last offset.
+    If the model has include_last_offset, the number of ids comes as a last offset.
     """
 
     ids: Int[Array, " N"]
@@ -83,7 +83,7 @@ class RaggedBagBatch(_Unweighted, Batch[Array]):
 
 @dataclass(frozen=True, eq=False)
 class WeightedBagBatch(_OneLength, Batch[Array]):
-    """As `BagBatch`; each vector is multiplied by a weight of its own."""
+    """Like `BagBatch`, with a weight for each vector."""
 
     ids: Int[Array, "B L"]
     per_sample_weights: Float[Array, "B L"]
@@ -92,7 +92,7 @@ class WeightedBagBatch(_OneLength, Batch[Array]):
 
 @dataclass(frozen=True, eq=False)
 class RaggedWeightedBagBatch(Batch[Array]):
-    """As `RaggedBagBatch`; each vector is multiplied by a weight of its own."""
+    """Like `RaggedBagBatch`, with a weight for each vector."""
 
     ids: Int[Array, " N"]
     offsets: Int[Array, " offsets"]
@@ -105,10 +105,10 @@ class RaggedWeightedBagBatch(Batch[Array]):
 
 @dataclass(frozen=True, eq=False)
 class LabelledBatch(_OneLength, Batch[Array]):
-    """B bags of L ids each, and what they should become.
+    """B bags of L ids each, and their labels.
 
-    labels: the class of each bag, or (B, C) numbers, as the loss wants them. keep: which units of all hidden layers
-    side by side dropout leaves alone, (B, H1 + H2 + ...); without dropout, all of them.
+    labels: the class of each bag, or (B, C) numbers, as the loss needs them. keep: the units that dropout keeps, of all
+    hidden layers side by side, (B, H1 + H2 + ...); without dropout, all of them.
     """
 
     ids: Int[Array, "B L"]
@@ -118,7 +118,7 @@ class LabelledBatch(_OneLength, Batch[Array]):
 
 @dataclass(frozen=True, eq=False)
 class RaggedLabelledBatch(Batch[Array]):
-    """As `LabelledBatch`, the bags one after the other, with the offsets at which each begins."""
+    """Like `LabelledBatch`, with the bags one after the other and the offset at which each begins."""
 
     ids: Int[Array, " N"]
     offsets: Int[Array, " B"]
@@ -131,7 +131,7 @@ class RaggedLabelledBatch(Batch[Array]):
 
 @dataclass(frozen=True, eq=False)
 class PairBatch(Batch[Array]):
-    """Pairs of a centre word and one word of its context. A centre with several contexts stands in several pairs."""
+    """Pairs of a centre word and one word of its context. A centre with several contexts is in several pairs."""
 
     indices: ClassVar[tuple[str, ...]] = ("centers",)
 
@@ -161,9 +161,9 @@ class PairNegativesBatch(PairBatch[Array]):
 
 @dataclass(frozen=True, eq=False)
 class PairPathsBatch(PairBatch[Array]):
-    """Pairs, each with the path to its context, the longest of L nodes.
+    """Pairs, each with the path to its context. The longest path has L nodes.
 
-    signs: +1 where the code is 0, -1 where it is 1; after a path's end, the root with the sign 0.
+    signs: +1 for code 0, -1 for code 1. After the end of a path comes the root, with the sign 0.
     """
 
     nodes: Int[Array, "N L"]
@@ -172,9 +172,9 @@ class PairPathsBatch(PairBatch[Array]):
 
 @dataclass(frozen=True, eq=False)
 class ContextBatch(Batch[Array]):
-    """Contexts, one after the other, none of them empty, and the centre word of each.
+    """Contexts one after the other, each with its centre word. No context is empty.
 
-    ids: those of all contexts. offsets: where each begins, the first at 0, as nn.EmbeddingBag takes them.
+    ids: the words of all contexts. offsets: where each context begins, the first at 0, as nn.EmbeddingBag takes them.
     """
 
     ids: Int[Array, " I"]
@@ -212,10 +212,10 @@ class ContextPathsBatch(ContextBatch[Array]):
 
 @dataclass(frozen=True, eq=False)
 class Block(Batch[Array]):
-    """N blocks of running text: T centres, and C words among which their contexts are.
+    """N blocks of running text: T centres each, and C words that include their contexts.
 
-    inside: whether contexts[n, j] is in the context of centers[n, i]. At the end of a text a block may have places that
-    are in no context.
+    inside: whether contexts[n, j] is in the context of centers[n, i]. At the end of a text, a block may have positions
+    that are in no context.
     """
 
     indices: ClassVar[tuple[str, ...]] = ("centers", "contexts")
@@ -225,7 +225,7 @@ class Block(Batch[Array]):
     inside: Bool[Array, "N T C"]
 
     def with_negatives(self, negatives: Int[Array, "N S"]) -> BlockBatch[Array]:
-        """The same blocks, for negatives that are shared."""
+        """The same blocks, with shared negatives."""
         return BlockBatch(self.centers, self.contexts, self.inside, negatives)
 
 
@@ -241,7 +241,7 @@ class BlockBatch(Block[Array]):
 
 @dataclass(frozen=True, eq=False)
 class CooccurrenceBatch(Batch[Array]):
-    """Pairs of words, and how often each occurs together: counts above 0, of words further apart parts of one."""
+    """Pairs of words, and how often they occur together. Counts are above 0; words further apart count less than 1."""
 
     indices: ClassVar[tuple[str, ...]] = ("centers", "contexts")
 

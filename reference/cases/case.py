@@ -1,4 +1,4 @@
-"""The case: everything that an implementation is held to."""
+"""The case: one training run that implementations are compared on."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ from reference.errors import BadInput
 
 @dataclass(frozen=True)
 class Case:
-    """Everything that an implementation is held to: a model, an optimizer, data, and how to compute.
+    """One training run: a model, an optimizer, data, and how to compute.
 
-    name: what is special about its data and sizes, empty where nothing is; options stand in the id by themselves.
-    sparse: the gradients of `model.tables` are asked for as rows. dtype: of the parameters, and so of all that is
-    computed from them. steps: how many batches are trained on. gain: the initial weights are so many times larger than
-    usual, so that a softmax saturates. grid: the initial weights are rounded to multiples of it, so that there are
-    exact zeros and ties. max_norm: before each update the gradients of the parameters are scaled down to this norm of
-    all of them together, as `torch.nn.utils.clip_grad_norm_` does. lr_decay_to: the learning rate falls linearly, from
-    the optimizer's in the first step to this one after the last, as in word2vec; `step()` sees to it.
+    name: what is special about the data and sizes, or empty; the id has the options anyway. sparse: the tables in
+    `model.tables` get row gradients. dtype: the dtype of the parameters, and so of everything computed from them.
+    steps: the number of batches. gain: a factor on the usual initial weights; large weights saturate a softmax. grid:
+    the initial weights are rounded to multiples of this, which gives exact zeros and ties. max_norm: before each
+    update, all gradients together are scaled down to this norm, as `torch.nn.utils.clip_grad_norm_` does. lr_decay_to:
+    the learning rate falls linearly, from the optimizer's lr in the first step to this value after the last step, as in
+    word2vec; `step()` does this.
     """
 
     name: str
@@ -60,9 +60,10 @@ class Case:
 
     @cached_property
     def id(self) -> str:
-        """What it is, but for sizes and rates: `classifier-primes-max-gelu-adam-amsgrad-clip-dense-f64`.
+        """The case's id, such as `classifier-primes-max-gelu-adam-amsgrad-clip-dense-f64`.
 
-        The model, the name, every option that is not its default, the layout of the gradients, and the dtype.
+        It has the model, the name, every option that is not its default, the layout of the gradients, and the dtype.
+        Sizes and rates are not in it.
         """
         parts = [self.family, *([self.name] if self.name else []), *labels(self.model)]
         parts += ["ragged"] if getattr(self.data, "ragged", False) else []
@@ -74,19 +75,20 @@ class Case:
 
     @property
     def family(self) -> str:
-        """The model's name in lower case, by which the table of `verify` is laid out."""
+        """The model's name in lower case. The table of `verify` has one row for it."""
         return self.model.family
 
     @property
     def row_tables(self) -> tuple[str, ...]:
-        """The tables whose gradient is asked for as rows."""
+        """The tables that get row gradients."""
         return self.model.tables if self.sparse else ()
 
     @property
     def plain(self) -> bool:
-        """No option is other than its default, but for sizes and rates: what a first implementation does.
+        """Whether all options have their defaults, as in a first implementation. Sizes and rates may be any.
 
-        Dense gradients, bags of one length, one hidden layer, no clipping and no decay of the learning rate.
+        Gradients are dense, bags have one length, and there is one hidden layer, no clipping and no decay of the
+        learning rate.
         """
         options = (part for part in fields(self.optimizer) if part.name != "lr")
         usual = all(getattr(self.optimizer, part.name) == part.default for part in options)
@@ -95,7 +97,7 @@ class Case:
 
     @property
     def refusal(self) -> str:
-        """Why PyTorch refuses this combination, and so both twins do, and what to use instead; empty if it does not."""
+        """Why PyTorch, and so both twins, refuses this combination, and what to use instead; empty if it does not."""
         rows = self.row_tables
         dense = [name for name in self.model.shapes if name not in rows]
         refusals = []
@@ -106,7 +108,7 @@ class Case:
         return next(filter(None, refusals), "")
 
     def weights(self) -> Params:
-        """Initial weights by name: tables uniform in ±1, layers in ±1/sqrt(fan in) as PyTorch's are; new arrays."""
+        """New arrays of initial weights, by name: tables uniform in ±1, layers in ±1/sqrt(fan in) as in PyTorch."""
         if isinstance(self.data, Recorded):
             return deepcopy(self.data.weights)
         stream, bound = Stream(self.seed, WEIGHTS), 1.0
@@ -119,10 +121,10 @@ class Case:
         return drawn
 
     def batches(self) -> Iterator[Batch]:
-        """The batches, one a step, in arrays of their own.
+        """The batches, one per step, as new arrays.
 
         Raises:
-            BadInput: the text cannot be read or has no two words, or the model has no batches of this data.
+            BadInput: the text cannot be read or has fewer than two words, or the model has no batches of this data.
         """
         data, model, stream = self.data, self.model, Stream(self.seed, BATCHES)
         match data:
@@ -141,12 +143,12 @@ class Case:
 
     @property
     def examples(self) -> int:
-        """How many examples the first pass over the case's text has; the other passes, random as they are, about."""
+        """The number of examples in the first pass over the text. Passes are random; later ones have about as many."""
         assert isinstance(self.data, Text)
         return len(self.model.examples(self.data.corpus, self.data, Stream(self.seed, BATCHES))[1])
 
     def check_weights(self, weights: Params) -> None:
-        """Raise BadInput unless these are finite weights of the case's names, shapes and dtype."""
+        """Raise BadInput unless the weights are finite and have the case's names, shapes and dtype."""
         shapes = self.model.shapes
         if weights.keys() != shapes.keys():
             raise BadInput(f"weights: have the names {sorted(weights)}; {self.family} has {sorted(shapes)}")
@@ -154,12 +156,12 @@ class Case:
             validation.floats(f"weights: {name}", weights[name], shape, self.dtype)
 
     def check_batch(self, batch: Batch) -> None:
-        """Raise BadInput unless the batch is one that the case's model can be trained on."""
+        """Raise BadInput if the case's model cannot be trained on the batch."""
         self.model.check(batch, self.dtype)
 
     @cached_property
     def eps(self) -> float:
-        """The distance from 1 to the next number of the dtype, the unit in which errors are given."""
+        """The distance from 1 to the next number of the dtype. Errors are given in this unit."""
         return float(np.finfo(self.dtype).eps)
 
 
@@ -170,7 +172,7 @@ def _with_floats(batch: Batch, dtype: str) -> Batch:
 
 
 def _from_text(model: Model, data: Text, stream: Stream) -> Iterator[Batch]:
-    """Mini-batches without end: each pass over the text in an order of its own, what is left of one before the next."""
+    """Endless mini-batches. Each pass has its own order; the examples left over come first in the next batch."""
     rest: list[np.ndarray] = []
     while True:
         parts = model.examples(data.corpus, data, stream)

@@ -26,10 +26,10 @@ class CBOW(Word2Vec):
     """The words of a context, averaged or summed, predict their centre (Mikolov et al. 2013a, section 3.1).
 
     Batch: `ContextBatch`, `ContextNegativesBatch` or `ContextPathsBatch`, by the objective. hidden = the mean or sum of
-    context.weight[ids] over each context; of the mean, each word carries one part in as many as the context has words,
-    backward as forward (word2vec.c itself leaves the backward pass undivided: https://arxiv.org/abs/2012.15332). The
-    objective holds the hidden vector against `center.weight` (V, D), or
-    `nodes.weight` (V - 1, D) in hierarchical softmax. reduction: over the contexts.
+    context.weight[ids] over each context. With the mean, each word of a context of n words counts 1/n, in the forward
+    and in the backward pass (word2vec.c does not divide in the backward pass: https://arxiv.org/abs/2012.15332). The
+    objective compares hidden with `center.weight` (V, D), or with `nodes.weight` (V - 1, D) in hierarchical softmax.
+    reduction: over the contexts.
     """
 
     num_embeddings: int
@@ -42,14 +42,14 @@ class CBOW(Word2Vec):
 
     def __post_init__(self) -> None:
         if isinstance(self.objective, SharedNegatives):
-            raise BadInput("CBOW: has no SharedNegatives, which pair words; use NegativeSampling, or skip-gram")
+            raise BadInput("CBOW: has no SharedNegatives, which need word pairs; use NegativeSampling, or skip-gram")
 
     def given_ids(self, batch: ContextBatch) -> ndarray:
         """The words of the contexts."""
         return batch.ids
 
     def draw(self, data: Drawn, stream: Stream, dtype: str, step: int) -> ContextBatch:
-        """Random contexts of 1 to as many words as the shape says, and random centres."""
+        """Random contexts of 1 to C words, for data of the shape (N, C), and random centres."""
         shape, used = data.shape, data.used or self.num_embeddings
         ids = stream.ids(shape, used, data.zipf).astype(data.ids_dtype)
         lengths = 1 + stream.ids(shape[:1], shape[1])
@@ -57,7 +57,7 @@ class CBOW(Word2Vec):
         return self.collate(rows, stream.ids(shape[:1], used, data.zipf))
 
     def dialogue(self, data: Dialogue) -> Iterator[ContextBatch]:
-        """The context of one centre a step, and after the last one that of the first again."""
+        """The context of one centre per step, starting again after the last one."""
         steps = []
         for sentence in data.corpus.sentences:
             centers, contexts, positions = data.corpus.pairs(sentence, data.window)
@@ -67,7 +67,7 @@ class CBOW(Word2Vec):
         return map(deepcopy, cycle(steps))
 
     def examples(self, corpus: Corpus, data: Text, stream: Stream) -> tuple[ndarray, ndarray]:
-        """The contexts of one pass, an array in an array each, and their centres."""
+        """The contexts of one pass, as an array of arrays, and their centres."""
         centers, contexts, positions = pairs(corpus, data, stream)
         _, begin = np.unique(positions, return_index=True)
         return np.fromiter(np.split(contexts, begin[1:]), object, len(begin)), centers[begin]
@@ -79,14 +79,14 @@ class CBOW(Word2Vec):
         return ContextBatch(ids, np.cumsum([0, *lengths[:-1]], dtype=ids.dtype), np.array(centers))
 
     def check(self, batch: Any, dtype: str) -> None:
-        """Raise BadInput unless these are contexts of at least one word, with what the objective needs."""
+        """Raise BadInput unless every context has at least one word, and the objective has what it needs."""
         validation.kind(batch, self.objective.contexts)
         ids, offsets = batch.ids, batch.offsets
         validation.ids("ids", ids, self.num_embeddings, ndim=1)
         validation.ids("offsets", offsets, len(ids), ndim=1, noun="places", dtypes=(str(ids.dtype),))
         late = (np.arange(len(offsets)) == 0) & (offsets != 0)
         validation.where("offsets", offsets, late, "is not 0; the first context begins at the first id")
-        empty = np.diff(offsets, prepend=-1) <= 0  # word2vec leaves a centre without context out
+        empty = np.diff(offsets, prepend=-1) <= 0  # word2vec leaves out a centre without context
         validation.where("offsets", offsets, empty, "is not after the one before; each context needs a word")
         validation.ids("centers", batch.centers, self.num_embeddings, ndim=1, dtypes=("int64",))
         validation.same_length("centers", batch.centers, "offsets", offsets)

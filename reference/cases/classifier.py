@@ -24,7 +24,7 @@ from reference.errors import BadInput
 
 Activation = Literal["relu", "tanh", "sigmoid", "gelu", "gelu_tanh"]
 ACTIVATIONS: tuple[Activation, ...] = get_args(Activation)
-"""Every activation that a classifier can have; a function of that name is in each implementation's `functional`."""
+"""Every activation of a classifier. Each implementation's `functional` has a function of that name."""
 
 
 @dataclass(frozen=True)
@@ -32,9 +32,9 @@ class Classifier(Model):
     """Pooled embedding, hidden layers each with an activation, a linear layer, and a loss averaged over the batch.
 
     Batch: `LabelledBatch`, or `RaggedLabelledBatch`. hidden_features: the width of each hidden layer, `fc1`, `fc2`,
-    ...; the last layer gives num_classes outputs. mode, padding_idx: as in `EmbeddingBag`; under `mean` each occurrence
-    of an id carries 1/L of its bag's gradient. activation: `gelu_tanh` is gelu with approximate="tanh". dropout: the
-    probability of a hidden unit to be dropped; the batch says which are kept.
+    ...; the last layer gives num_classes outputs. mode, padding_idx: as in `EmbeddingBag`; with `mean`, each occurrence
+    of an id gets 1/L of its bag's gradient. activation: `gelu_tanh` is gelu with approximate="tanh". dropout: the
+    probability that a hidden unit is dropped; the batch says which ones are kept.
     """
 
     num_embeddings: int
@@ -65,12 +65,12 @@ class Classifier(Model):
 
     @property
     def rows_refused(self) -> str:
-        """PyTorch has no row gradients of a maximum."""
+        """PyTorch has no row gradients with mode max."""
         return MAX_REFUSED if self.mode == "max" else ""
 
     @property
     def plain(self) -> bool:
-        """No option, and one hidden layer."""
+        """Whether all options have their defaults, and there is one hidden layer."""
         return super().plain and len(self.hidden_features) == 1
 
     def looked_up(self, batch: LabelledBags) -> dict[str, ndarray]:
@@ -78,7 +78,7 @@ class Classifier(Model):
         return {"embedding.weight": batch.ids.reshape(-1)}
 
     def draw(self, data: Drawn, stream: Stream, dtype: str, step: int) -> LabelledBags:
-        """Bags, ragged where the data is, with random labels and, if there is dropout, random units that are kept."""
+        """Bags (ragged if the data is), random labels and, with dropout, random kept units."""
         bags = data.shape[0]
         ids, offsets = drawn_bags(self, data, stream, step)
         labels = self.loss.draw(stream, bags, self.num_classes, dtype)
@@ -94,7 +94,7 @@ class Classifier(Model):
         return (self.collate(DIALOGUE_IDS.copy(), DIALOGUE_LABELS.copy()) for _ in repeat(None))
 
     def examples(self, corpus: Corpus, data: Text, stream: Stream) -> tuple[ndarray, ndarray]:
-        """Every paragraph in runs of as many ids, and their chapters."""
+        """Every paragraph in bags of `length` ids, and their chapters."""
         return corpus.bags(data.length)
 
     def collate(self, *parts: ndarray) -> LabelledBatch:
@@ -105,7 +105,7 @@ class Classifier(Model):
         return LabelledBatch(ids, labels, np.ones((len(ids), sum(self.hidden_features)), bool))
 
     def check(self, batch: LabelledBags, dtype: str) -> None:
-        """Raise BadInput unless these are bags of rows of the table, with their labels and the units that are kept."""
+        """Raise BadInput unless the ids, offsets, labels and kept units are valid."""
         validation.kind(batch, LabelledBatch, RaggedLabelledBatch)
         bags = validation.bags(batch.ids, batch.offsets, self.num_embeddings)
         self.loss.check(batch.labels, bags, self.num_classes, dtype)

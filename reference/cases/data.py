@@ -18,7 +18,7 @@ from reference.data.text import Corpus
 class Dialogue:
     """The small run of a written dialogue on backpropagation: four bags, or the seven-word corpus.
 
-    What a model sees of it in a step, its `dialogue` says. window: how many words to each side are context.
+    The model's `dialogue` makes batches of it. window: the number of context words on each side.
     """
 
     window: int = 1
@@ -35,13 +35,13 @@ class Dialogue:
 
 @dataclass(frozen=True)
 class Drawn:
-    """Seeded batches, new in every step.
+    """Random batches from the case's seed, new ones in every step.
 
-    shape: that of the ids, or (B,) rows, or (N,) pairs, or (N, C) for N contexts of 1 to C words, or (N, T) for N
-    blocks of T words. zipf: ids as skewed as words are (density 1/rank) instead of uniform. used: how many of the
-    vocabulary's rows may occur (default: all), so that some are sure never to be looked up. ragged: bags of 0 to L ids,
-    the last one empty in every other step, handed over with offsets. ids_dtype: that of the ids. Where the model has a
-    padding_idx, the first bag is of padding alone.
+    shape: the shape of the ids; or (B,) for rows, (N,) for pairs, (N, C) for N contexts of 1 to C words, (N, T) for N
+    blocks of T words. zipf: ids with the density 1/rank, like words, instead of uniform. used: how many of the
+    vocabulary's rows may occur (default: all); the others are never looked up. ragged: bags of 0 to L ids, with
+    offsets; in every other step the last bag is empty. ids_dtype: the dtype of the ids. If the model has a padding_idx,
+    the first bag has nothing but padding.
     """
 
     shape: tuple[int, ...]
@@ -51,7 +51,7 @@ class Drawn:
     ids_dtype: Literal["int64", "int32"] = "int64"
 
     def counts(self, num_embeddings: int) -> ndarray:
-        """How often each word (V,) occurs: 1000 times, or 1000/rank, and those that are not used never."""
+        """How often each word (V,) occurs: 1000 times, or 1000/rank times; unused words never."""
         rank = np.arange(1, num_embeddings + 1)
         often = 1000 // rank if self.zipf else np.full_like(rank, 1000)
         return np.where(rank <= (self.used or len(rank)), np.maximum(often, 1), 0)
@@ -62,12 +62,13 @@ class Text:
     """Mini-batches of a real text, in an order drawn once for each pass.
 
     source: `pydoc_data.topics` or the path of a UTF-8 file. A classifier gets paragraphs, cut or repeated to `length`
-    ids, and their chapter; a skip-gram the pairs within `window`, or with shared negatives the text in blocks of
-    `length` words with the window around them; CBOW the contexts; GloVe the pairs with their counts. For skip-gram and
-    CBOW, as word2vec has it, dynamic_window: each centre has a window of its own, drawn from 1 to `window`. subsample:
-    the threshold t, above which frequent words are dropped before there are windows (`reference.data.text.kept`). Both
-    are drawn anew in each pass. min_count: how often a word must occur to be one (default: 5 times, in a short text
-    once).
+    ids, and their chapters. Skip-gram gets the pairs within `window`; with shared negatives, it gets blocks of `length`
+    words and the window around them. CBOW gets the contexts. GloVe gets the pairs with their counts. min_count: how
+    often a word must occur to be in the vocabulary (default: 5 times, in a short text once).
+
+    Two options of word2vec are for skip-gram and CBOW. Both are drawn again in each pass. dynamic_window: each centre
+    has its own window, drawn from 1 to `window`. subsample: the threshold t above which frequent words are dropped,
+    before the windows are made (`reference.data.text.kept`).
     """
 
     source: str
@@ -80,7 +81,7 @@ class Text:
 
     @property
     def corpus(self) -> Corpus:
-        """The text as ids. Raises BadInput where it cannot be read or has no two words."""
+        """The text as ids. Raises BadInput if it cannot be read or has fewer than two words."""
         return text.read(self.source, self.min_count)
 
     def counts(self, num_embeddings: int) -> ndarray:
@@ -90,21 +91,21 @@ class Text:
 
 @dataclass(frozen=True, eq=False)
 class Recorded:
-    """Weights by name and batches as they stand in a test vector (`reference.vectors`)."""
+    """Weights by name, and batches, read from a test vector (`reference.vectors`)."""
 
     weights: dict[str, ndarray]
     batches: tuple[Batch, ...]
 
     @property
     def ragged(self) -> bool:
-        """Whether bags are handed over with offsets."""
+        """Whether the bags have offsets."""
         return any(
             type(batch) in (RaggedBagBatch, RaggedWeightedBagBatch, RaggedLabelledBatch) for batch in self.batches
         )
 
     @property
     def ids_dtype(self) -> str:
-        """The dtype of the ids: int32 where anything is."""
+        """The dtype of the ids: int32 if any array is int32."""
         parts = [getattr(batch, part.name) for batch in self.batches for part in fields(batch)]
         return "int32" if any(part.dtype == np.int32 for part in parts) else "int64"
 

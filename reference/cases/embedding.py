@@ -15,11 +15,11 @@ from reference.data.stream import Stream
 
 @dataclass(frozen=True)
 class Embedding(Model):
-    """A lookup alone, under a given upstream gradient: loss = sum(embedding.weight[ids] * upstream).
+    """A lookup alone, with a given upstream gradient: loss = sum(embedding.weight[ids] * upstream).
 
-    Batch: `LookupBatch`. padding_idx: the row that gets no gradient. max_norm: rows that are looked up and whose
-    norm_type-norm is larger are first rescaled to it, in the table itself. scale_grad_by_freq: the gradient of a row is
-    divided by how often its id occurs in the batch.
+    Batch: `LookupBatch`. padding_idx: the row that gets no gradient. max_norm: looked-up rows with a larger
+    norm_type-norm are first rescaled to it, in the table itself. scale_grad_by_freq: the gradient of a row is divided
+    by how often its id occurs in the batch.
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Embedding.html
     """
 
@@ -39,7 +39,7 @@ class Embedding(Model):
 
     @property
     def rows_refused(self) -> str:
-        """PyTorch does not count ids for row gradients."""
+        """PyTorch has no row gradients with scale_grad_by_freq."""
         return "scale_grad_by_freq has dense gradients only; use sparse=False" if self.scale_grad_by_freq else ""
 
     def looked_up(self, batch: LookupBatch) -> dict[str, ndarray]:
@@ -47,14 +47,14 @@ class Embedding(Model):
         return {"embedding.weight": batch.ids.reshape(-1)}
 
     def draw(self, data: Drawn, stream: Stream, dtype: str, step: int) -> LookupBatch:
-        """Ids of any shape, the first of them padding where there is one."""
+        """Ids of any shape. The first one is the padding_idx, if there is one."""
         ids = stream.ids(data.shape, data.used or self.num_embeddings, data.zipf).astype(data.ids_dtype)
         if self.padding_idx is not None:
             ids[0] = self.padding_idx
         return LookupBatch(ids, stream.signed((*data.shape, self.embedding_dim)).astype(dtype))
 
     def check(self, batch: LookupBatch, dtype: str) -> None:
-        """Raise BadInput unless the ids are rows of the table, and each has its upstream gradient."""
+        """Raise BadInput unless the ids are rows of the table, and each has an upstream gradient."""
         validation.kind(batch, LookupBatch)
         validation.ids("ids", batch.ids, self.num_embeddings)
         validation.floats("upstream", batch.upstream, (*batch.ids.shape, self.embedding_dim), dtype)

@@ -17,14 +17,14 @@ from reference.data.stream import Stream
 
 @dataclass(frozen=True)
 class EmbeddingBag(Model):
-    """Bags of vectors pooled into one each, under a given upstream gradient: loss = sum(pooled * upstream).
+    """Each bag of vectors pooled into one vector, with a given upstream gradient: loss = sum(pooled * upstream).
 
-    Batch: `BagBatch`, or `RaggedBagBatch` of ids (N,) with offsets. mode: what a bag becomes; the maximum goes to the
-    first of equals. An empty bag is zero, has no gradient, and so has a bag of padding alone: padding_idx is left out
-    of the pooling and of the mean's divisor. include_last_offset: the offsets end with the number of ids. weighted
-    (mode sum only): each vector is multiplied by its own of the batch's per_sample_weights first, and their gradient is
-    asked for under that name; the batch is a `WeightedBagBatch` or a `RaggedWeightedBagBatch`. max_norm, norm_type,
-    scale_grad_by_freq: as in `Embedding`.
+    Batch: `BagBatch`, or `RaggedBagBatch` of ids (N,) with offsets. mode: how a bag is pooled; the gradient of a
+    maximum goes to the first of equal entries. An empty bag is zero and has no gradient. So is a bag with nothing but
+    padding, because padding_idx is left out of the pooling and of the mean's divisor. include_last_offset: the offsets
+    end with the number of ids. weighted (mode sum only): each vector is first multiplied by its weight in the batch's
+    per_sample_weights. These weights get a gradient under that name. The batch is then a `WeightedBagBatch` or a
+    `RaggedWeightedBagBatch`. max_norm, norm_type, scale_grad_by_freq: as in `Embedding`.
     https://docs.pytorch.org/docs/stable/generated/torch.nn.EmbeddingBag.html
     """
 
@@ -47,12 +47,12 @@ class EmbeddingBag(Model):
 
     @property
     def input_gradients(self) -> tuple[str, ...]:
-        """The weights' gradient is asked for too."""
+        """The weights, if the bags are weighted."""
         return ("per_sample_weights",) if self.weighted else ()
 
     @property
     def rows_refused(self) -> str:
-        """PyTorch has no row gradients of a maximum, and does not count ids for them."""
+        """PyTorch has no row gradients with mode max or scale_grad_by_freq."""
         if self.mode == "max":
             return MAX_REFUSED
         return "scale_grad_by_freq has dense gradients only; use sparse=False" if self.scale_grad_by_freq else ""
@@ -62,7 +62,7 @@ class EmbeddingBag(Model):
         return {"embedding.weight": batch.ids.reshape(-1)}
 
     def draw(self, data: Drawn, stream: Stream, dtype: str, step: int) -> Bags:
-        """Bags, ragged where the data is, with a random upstream gradient and, if weighted, random weights."""
+        """Bags (ragged if the data is), a random upstream gradient and, if weighted, random weights."""
         ids, offsets = drawn_bags(self, data, stream, step, self.include_last_offset)
         weights = stream.signed(ids.shape).astype(dtype) if self.weighted else None
         upstream = stream.signed((data.shape[0], self.embedding_dim)).astype(dtype)
@@ -73,7 +73,7 @@ class EmbeddingBag(Model):
         return RaggedWeightedBagBatch(ids, offsets, weights, upstream)
 
     def check(self, batch: Bags, dtype: str) -> None:
-        """Raise BadInput unless these are bags of rows of the table, with all that belongs to them."""
+        """Raise BadInput unless the ids, offsets, weights and upstream gradient are valid."""
         weighted, unweighted = (WeightedBagBatch, RaggedWeightedBagBatch), (BagBatch, RaggedBagBatch)
         validation.kind(batch, *(weighted if self.weighted else unweighted))
         bags = validation.bags(batch.ids, batch.offsets, self.num_embeddings, self.include_last_offset)
@@ -88,9 +88,9 @@ MAX_REFUSED = "mode max has dense gradients only; use sparse=False, or mode mean
 def drawn_bags(
     model: Any, data: Drawn, stream: Stream, step: int, include_last_offset: bool = False
 ) -> tuple[ndarray, ndarray | None]:
-    """The ids of bags, (B, L), or (N,) with their offsets where the data is ragged; the first bag is of padding alone.
+    """The ids of random bags: (B, L), or (N,) with their offsets if the data is ragged.
 
-    model: whatever has num_embeddings and padding_idx.
+    model: any model with num_embeddings and padding_idx. If it has a padding_idx, the first bag is all padding.
     """
     ids = stream.ids(data.shape, data.used or model.num_embeddings, data.zipf).astype(data.ids_dtype)
     if model.padding_idx is not None:
@@ -99,6 +99,6 @@ def drawn_bags(
         return ids, None
     bags, length = ids.shape
     lengths = stream.ids((bags,), length + 1)
-    lengths[-1], lengths[0] = 0 if step % 2 else length, length  # the first is full, also where it is the last
+    lengths[-1], lengths[0] = 0 if step % 2 else length, length  # the first is full, even if it is the last too
     offsets = np.concatenate([[0], np.cumsum(lengths)])[: None if include_last_offset else -1].astype(ids.dtype)
     return ids[np.arange(length) < lengths[:, None]], offsets

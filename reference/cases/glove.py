@@ -54,7 +54,7 @@ class GloVe(Model):
     tables = ("center.weight", "context.weight", "center_bias.weight", "context_bias.weight")
 
     def looked_up(self, batch: CooccurrenceBatch) -> dict[str, ndarray]:
-        """The centres and the contexts, each in a table and in its biases."""
+        """The centres and the contexts, each in its table and in its biases."""
         return dict(zip(self.tables, 2 * (batch.centers, batch.contexts), strict=True))
 
     def draw(self, data: Drawn, stream: Stream, dtype: str, step: int) -> CooccurrenceBatch:
@@ -86,13 +86,13 @@ class GloVe(Model):
         validation.ids("contexts", batch.contexts, self.num_embeddings, ndim=1, dtypes=(str(batch.centers.dtype),))
         validation.same_length("contexts", batch.contexts, "centers", batch.centers)
         validation.floats("counts", batch.counts, batch.centers.shape, dtype)
-        validation.where("counts", batch.counts, batch.counts <= 0, "is not above 0; only words that met are a pair")
+        validation.where("counts", batch.counts, batch.counts <= 0, "is not above 0; a pair must occur at least once")
 
 
 def cooccurrences(corpus: Corpus, window: int) -> tuple[ndarray, ndarray, ndarray]:
-    """The words that stand within the window of one another: centres, contexts, and their counts, (N,) each.
+    """The pairs of words within a window of one another: centres, contexts, and counts, (N,) each.
 
-    Two words that are d apart count 1/d (Pennington et al. 2014, section 4.2).
+    Two words d apart count 1/d (Pennington et al. 2014, section 4.2).
     """
     V, cells, parts = len(corpus.words), [], []
     for ids in corpus.sentences:

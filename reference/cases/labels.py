@@ -1,6 +1,6 @@
-"""What a dataclass has that is not its default: in short labels, of which ids are made, and as Python writes it.
+"""The options of a dataclass that differ from their defaults: as short labels for ids, as Python code, and for JSON.
 
-It knows no model: a label is made of the name that a field or a class has. `LABELS` has those that are said otherwise.
+This file knows no model. A label is made from the name of a field or class; `LABELS` has the exceptions.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from dataclasses import MISSING, Field, fields, is_dataclass
 from typing import Any
 
 LABELS = {
-    # kinds, where one stands in a field of another
+    # classes that are values of a field
     "MSELoss": "mse",
     "NegativeSampling": "negatives",
     "SharedNegatives": "shared",
     "HierarchicalSoftmax": "tree",
-    # options; {} is the value, or how long it is
+    # options; {} is the value, or its length
     "padding_idx": "padding",
     "include_last_offset": "lastoffset",
     "scale_grad_by_freq": "byfreq",
@@ -27,17 +27,17 @@ LABELS = {
     "shared": "s{}",
     "weight_decay": "decay",
     "initial_accumulator_value": "accumulator",
-    # no choices: rates, and sizes that have a default
+    # no label: rates, and sizes that have a default
     "lr": "",
     "num_negatives": "",
 }
 
 
 def labels(part: Any) -> list[str]:
-    """The options of a dataclass that are not their defaults, in the order of its fields, nested ones included.
+    """The labels of the options that differ from their defaults, in the order of the fields, nested ones included.
 
-    Of a text the text, of a count the name and the count, of anything else the name; sizes, which are numbers without
-    a default, have no label, and neither has the one width of a tuple that has no default.
+    A string is its own label. A number is the name and the number. Anything else is the name. Without a default, a
+    number (a size) and a tuple of one width have no label.
     """
     found = []
     for option, value in _changed(part):
@@ -66,7 +66,7 @@ def _template(option: Field, value: Any) -> str:
 
 
 def written(value: Any) -> str:
-    """As Python writes it, without what is a default: `Classifier(11, 3, (5,), 3, mode='max')`."""
+    """The value as Python code, without defaults: `Classifier(11, 3, (5,), 3, mode='max')`."""
     if not is_dataclass(value):
         return repr(value)
     parts = [("" if _default(o) is MISSING else f"{o.name}=") + written(v) for o, v in _changed(value)]
@@ -74,19 +74,19 @@ def written(value: Any) -> str:
 
 
 def jsonable(value: Any) -> Any:
-    """What JSON knows, without what is a default: a dataclass as a dict of its fields, with the name of its class."""
+    """The value for JSON, without defaults: a dataclass is a dict of its fields, with the name of its class."""
     if is_dataclass(value):
         return {"kind": type(value).__name__, **{option.name: jsonable(v) for option, v in _changed(value)}}
     return [jsonable(part) for part in value] if isinstance(value, tuple) else value
 
 
 def defaults(kind: Any) -> dict[str, Any]:
-    """The fields of a dataclass that have a default, and the defaults, as `jsonable` has them."""
+    """The defaults of a dataclass by field, as `jsonable` writes them."""
     return {o.name: jsonable(_default(o)) for o in fields(kind) if _default(o) is not MISSING}
 
 
 def _changed(part: Any) -> Iterator[tuple[Field, Any]]:
-    """The fields that have no default, or another value, each with its value."""
+    """The fields without a default, or with another value than the default, each with its value."""
     for option in fields(part):
         value = getattr(part, option.name)
         if _default(option) is MISSING or value != _default(option):

@@ -15,9 +15,9 @@ from reference.data.stream import Stream
 
 @dataclass(frozen=True)
 class Linear(Model):
-    """A dense layer alone, under a given upstream gradient: loss = sum((input @ weight.T + bias) * upstream).
+    """A dense layer alone, with a given upstream gradient: loss = sum((input @ weight.T + bias) * upstream).
 
-    Batch: `DenseBatch`. Its gradients are those of the parameters and of the batch's input, under the name `input`.
+    Batch: `DenseBatch`. The batch's input has a gradient too, under the name `input`.
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Linear.html
     """
 
@@ -38,7 +38,7 @@ class Linear(Model):
         return DenseBatch(inputs.astype(dtype), upstream.astype(dtype))
 
     def check(self, batch: DenseBatch, dtype: str) -> None:
-        """Raise BadInput unless there are rows of input, and as many of the upstream gradient."""
+        """Raise BadInput unless there are input rows, and as many rows of the upstream gradient."""
         validation.kind(batch, DenseBatch)
         rows = np.shape(batch.input)[:1] or (1,)
         validation.floats("input", batch.input, (*rows, self.in_features), dtype)

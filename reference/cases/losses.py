@@ -17,8 +17,8 @@ from reference.errors import BadInput
 class CrossEntropy:
     """Softmax cross-entropy.
 
-    weight: one a class; the mean divides by the weights of the targets that count. ignore_index: the label that does
-    not count. probabilities: the labels of the batch are distributions (B, C), and the mean divides by B.
+    weight: one per class; the mean divides by the weights of the targets that are not ignored. ignore_index: the label
+    that is ignored. probabilities: the labels of the batch are distributions (B, C), and the mean divides by B.
     https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html
     """
 
@@ -36,7 +36,7 @@ class CrossEntropy:
         return (labels / labels.sum(axis=1, keepdims=True)).astype(dtype)
 
     def check(self, labels: ndarray, bags: int, classes: int, dtype: str) -> None:
-        """Raise BadInput unless there is a class, or the label to be ignored, or a distribution for each bag."""
+        """Raise BadInput unless each bag has a class, the ignored label, or a distribution."""
         if self.probabilities:
             validation.floats("labels", labels, (bags, classes), dtype)
             return
@@ -44,7 +44,7 @@ class CrossEntropy:
             labels = np.where(labels == self.ignore_index, 0, labels)
         validation.ids("labels", labels, classes, ndim=1, noun="classes", dtypes=("int64",))
         if len(labels) != bags:
-            raise BadInput(f"labels: are {len(labels)}, but there are {bags} bags; as many are needed")
+            raise BadInput(f"labels: there are {len(labels)}, but {bags} bags; the numbers must be equal")
 
 
 @dataclass(frozen=True)
@@ -61,5 +61,5 @@ class MSELoss:
         return stream.signed((bags, classes)).astype(dtype)
 
     def check(self, labels: ndarray, bags: int, classes: int, dtype: str) -> None:
-        """Raise BadInput unless there are as many numbers for each bag as there are outputs."""
+        """Raise BadInput unless each bag has one number per output."""
         validation.floats("labels", labels, (bags, classes), dtype)

@@ -1,7 +1,7 @@
-"""What every model says of itself.
+"""The base class of all models.
 
-A model is a frozen dataclass, its options are its fields. A model of your own derives from `Model` in a file of your
-own; `shapes`, `looked_up`, `draw` and `check` are what it must have, and `exact_loss` if there are to be exact values.
+A model is a frozen dataclass, and its fields are its options. A model of your own derives from `Model`, in a file of
+your own. It must have `shapes`, `looked_up`, `draw` and `check`, and `exact_loss` too if you want exact values.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ Shapes = dict[str, tuple[int, ...]]
 
 
 class Model:
-    """What a model has for parameters, and everything about its batches: how one is drawn, valid, and looked up."""
+    """The parameters of a model, how its batches are drawn and checked, and which rows they look up."""
 
     @property
     def shapes(self) -> Shapes:
-        """The parameters' shapes, by the names that PyTorch's state_dict would give them."""
+        """The parameters' shapes, by their names in PyTorch's state_dict."""
         raise NotImplementedError
 
     @property
@@ -36,58 +36,58 @@ class Model:
 
     @property
     def embeddings(self) -> tuple[str, ...]:
-        """The parameters that begin uniform in ±1; the others begin in ±1/sqrt(fan in), as PyTorch's layers do."""
+        """The parameters that start uniform in ±1. The others start in ±1/sqrt(fan in), as in PyTorch's layers."""
         return self.tables
 
     @property
     def padding_idx(self) -> int | None:
-        """The row of a table that has no gradient, if there is one."""
+        """The row of the table that gets no gradient, if there is one."""
         return None
 
     @property
     def input_gradients(self) -> tuple[str, ...]:
-        """The fields of the batch whose gradient is asked for."""
+        """The fields of the batch that get a gradient too."""
         return ()
 
     @property
     def rows_refused(self) -> str:
-        """Why PyTorch has no row gradients of it, and what to use instead; empty where it has."""
+        """Why PyTorch has no row gradients for this model, and what to use instead; empty if it has them."""
         return ""
 
     @property
     def plain(self) -> bool:
-        """Whether no option is other than its default, but for sizes."""
+        """Whether all options have their defaults. Sizes may be any."""
         return all(getattr(self, part.name) == part.default for part in options(self))
 
     def looked_up(self, batch: Any) -> Mapping[str, np.ndarray]:
-        """The ids (N,) that the batch looks up, each as often as it does, by table. What is not there is read whole."""
+        """The ids (N,) that the batch looks up in each table, with repetitions. Other tables are read whole."""
         return {}
 
     def draw(self, data: Drawn, stream: Stream, dtype: str, step: int) -> Batch:
-        """A batch of step 1, 2, ... from the stream, as the data says; floats are of the dtype."""
+        """The batch of one step (1, 2, ...), drawn from the stream as the data says. Its floats have the dtype."""
         raise BadInput(f"{self.family}: has no drawn batches")
 
     def dialogue(self, data: Dialogue) -> Iterator[Batch]:
-        """The batches of the small run that the dialogue has, without end."""
-        raise BadInput(f"{self.family}: the dialogue has none; use Drawn")
+        """The batches of the dialogue's small run, repeated forever."""
+        raise BadInput(f"{self.family}: the dialogue has no batches for it; use Drawn")
 
     def examples(self, corpus: Corpus, data: Text, stream: Stream) -> tuple[np.ndarray, ...]:
-        """The examples of one pass over a text: what is given and what is to be told, one line an example.
+        """The examples of one pass over a text: inputs and targets, one line per example.
 
-        The second array says how many examples there are.
+        The length of the second array is the number of examples.
         """
         raise BadInput(f"{self.family}: does not learn from a text; use Drawn")
 
     def collate(self, *parts: np.ndarray) -> Batch:
-        """A batch of some examples, the same lines of each array. The case sees to the dtype of its floats."""
+        """A batch of some examples, the same lines of each array. The case sets the dtype of its floats."""
         raise NotImplementedError
 
     def complete(self, batches: Iterator[Any], data: Dialogue | Drawn | Text, stream: Stream) -> Iterator[Batch]:
-        """The batches with what is drawn besides, from a stream of its own."""
+        """The batches with anything else that must be drawn for them, from a separate stream."""
         return batches
 
     def check(self, batch: Any, dtype: str) -> None:
-        """Raise BadInput unless the batch is one that the model can be trained on."""
+        """Raise BadInput if the model cannot be trained on the batch."""
         raise NotImplementedError
 
     @property
@@ -97,5 +97,5 @@ class Model:
 
 
 def options(part: Any) -> list[Any]:
-    """The fields of a dataclass that have a default: its options, where the others are sizes."""
+    """The fields of a dataclass that have a default. These are its options; the other fields are sizes."""
     return [field for field in fields(part) if field.default is not MISSING]

@@ -1,6 +1,6 @@
-"""The objectives of word2vec: how a hidden vector (D,) and the word that it is to predict become a loss.
+"""The objectives of word2vec: the loss of a hidden vector (D,) and the word that it should predict.
 
-Each is summed over what it consists of, and over the N pairs of a batch summed or averaged, as the model's `reduction`
+The loss of a pair is the sum of its terms. The N pairs of a batch are summed or averaged, as the model's `reduction`
 says.
 """
 
@@ -31,14 +31,14 @@ from reference.errors import BadInput
 
 
 class _Objective:
-    """What they answer. pairs, contexts: the batches that skip-gram and CBOW have under it."""
+    """The base class. pairs, contexts: the kinds of batches of skip-gram and of CBOW with this objective."""
 
     pairs: ClassVar[Any]
     contexts: ClassVar[Any]
 
     @property
     def nodes(self) -> bool:
-        """Whether the table has the inner nodes of a tree for rows, one fewer than there are words."""
+        """Whether the table's rows are the inner nodes of a tree, one fewer than there are words."""
         return False
 
     @property
@@ -47,11 +47,11 @@ class _Objective:
         return True
 
     def looked_up(self, batch: Any) -> ndarray | None:
-        """The rows (N,) of the output table that the batch looks up; None where it takes all of them."""
+        """The rows (N,) of the output table that the batch looks up; None if it reads all of them."""
         raise NotImplementedError
 
     def complete(self, batches: Iterator[Any], counts: ndarray, stream: Stream) -> Iterator[Batch]:
-        """The batches with their negatives or paths. The pairs are the same under each objective."""
+        """The batches with their negatives or paths. The pairs are the same for every objective."""
         raise NotImplementedError
 
     def check(self, batch: Any, num_embeddings: int) -> None:
@@ -73,22 +73,22 @@ class Softmax(_Objective):
     by_row = False
 
     def looked_up(self, batch: Any) -> None:
-        """All of them take part."""
+        """None: every row is read."""
         return
 
     def complete(self, batches: Iterator[Any], counts: ndarray, stream: Stream) -> Iterator[Batch]:
-        """Nothing is drawn besides."""
+        """The same batches; nothing else is drawn."""
         return batches
 
 
 @dataclass(frozen=True)
 class NegativeSampling(_Objective):
-    """The word is told from K drawn ones: -log s(h @ t) - sum over k of log s(-h @ n_k), s the sigmoid, t and n_k rows.
+    """The word against K random ones: -log s(h @ t) - sum over k of log s(-h @ n_k), s the sigmoid, t and n_k rows.
 
-    The negatives are part of the batch, (N, K), drawn with a probability that is proportional to count**power.
-    accidental_hits: what becomes of a negative that is the target itself. "keep": it counts, as the formula has it.
-    "mask": it counts neither in the loss nor in the gradient, as in word2vec.c. "redraw": it is drawn anew until it is
-    another word, so that the batch has none.
+    The negatives (N, K) are part of the batch. They are drawn with a probability proportional to count**power.
+    accidental_hits: what happens to a negative that is the target itself. "keep": it counts, as in the formula. "mask":
+    it counts neither in the loss nor in the gradient, as in word2vec.c. "redraw": it is drawn again until it is another
+    word, so the batch has no such negative.
 
     Mikolov et al. 2013b, equation 4, https://arxiv.org/abs/1310.4546; Goldberg and Levy 2014,
     https://arxiv.org/abs/1402.3722.
@@ -117,7 +117,7 @@ class NegativeSampling(_Objective):
             yield batch.with_negatives(negatives)
 
     def check(self, batch: PairNegativesBatch | ContextNegativesBatch, num_embeddings: int) -> None:
-        """Raise BadInput unless there are as many negatives as asked for, and none is the target under redraw."""
+        """Raise BadInput unless there are num_negatives of them, and with redraw none is the target."""
         validation.ids("negatives", batch.negatives, num_embeddings, ndim=2)
         validation.shape("negatives", batch.negatives, (len(batch.targets), self.num_negatives))
         if self.accidental_hits == "redraw":
@@ -128,14 +128,14 @@ class NegativeSampling(_Objective):
 
 @dataclass(frozen=True)
 class SharedNegatives(_Objective):
-    """Negative sampling in which the pairs of a block of text share their negatives, so that all is matrix products.
+    """Negative sampling where all pairs of a block of text share their negatives, so everything is a matrix product.
 
-    A block has T centres h_i, the C words t_j among which their contexts are, and S negatives n_s; a weight m_ij is 1
-    where the word j is in the context of the centre i, and 0 elsewhere. Its loss is
-    -sum over i, j of m_ij * (log s(h_i @ t_j) + num_negatives / S * sum over s of log s(-h_i @ n_s)):
-    that of `NegativeSampling`, with as many parts of all the block's negatives in place of each pair's own. Skip-gram
-    only; its batches are `BlockBatch`. shared: S. accidental_hits: "mask" leaves out, for the pair i, j, each negative
-    that is the word j.
+    A block has T centres h_i, C words t_j that include their contexts, and S negatives n_s. The weight m_ij is 1 if
+    word j is in the context of centre i, and 0 otherwise. The loss is
+    -sum over i, j of m_ij * (log s(h_i @ t_j) + num_negatives / S * sum over s of log s(-h_i @ n_s)).
+    This is the loss of `NegativeSampling`, except that each pair uses all S negatives of its block, each weighted by
+    num_negatives / S. Skip-gram only; the batches are `BlockBatch`. shared: S. accidental_hits: with "mask", the pair
+    i, j leaves out each negative that is the word j.
 
     Ji et al. 2016, https://arxiv.org/abs/1604.04661.
     """
@@ -159,7 +159,7 @@ class SharedNegatives(_Objective):
             yield block.with_negatives(table.draw(stream, (len(block.centers), self.shared)))
 
     def check(self, batch: BlockBatch, num_embeddings: int) -> None:
-        """Raise BadInput unless each block has as many negatives as asked for."""
+        """Raise BadInput unless each block has `shared` negatives."""
         validation.ids("negatives", batch.negatives, num_embeddings, ndim=2)
         validation.shape("negatives", batch.negatives, (len(batch.centers), self.shared))
 
@@ -168,9 +168,9 @@ class SharedNegatives(_Objective):
 class HierarchicalSoftmax(_Objective):
     """The word is reached by left and right turns down a Huffman tree: -sum over its path of log s(sign * h @ node).
 
-    The tree is built from the words' counts (`reference.data.huffman`); its V - 1 inner nodes are the table
-    `nodes.weight`, numbered in the order in which they are made, the root last. The batch has the paths: `nodes` and
-    `signs`, (N, L).
+    The tree is built from the words' counts (`reference.data.huffman`). Its V - 1 inner nodes are the rows of the table
+    `nodes.weight`, in the order in which they are made, the root last. The batch has the paths: `nodes` and `signs`,
+    (N, L).
     Morin and Bengio 2005, https://proceedings.mlr.press/r5/morin05a.html; Mikolov et al. 2013b, equation 3.
     """
 

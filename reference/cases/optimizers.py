@@ -14,23 +14,23 @@ from reference.errors import BadInput
 
 @dataclass(frozen=True)
 class _Optimizer:
-    """What they share. normalizes: the update divides by the root of squares of gradients. state: the kinds of it."""
+    """The base class. normalizes: the update divides by the root of squared gradients. state: the kinds of state."""
 
     normalizes = True
 
     @property
     def rows_refused(self) -> str:
-        """Why PyTorch does not take row gradients with it, and what to use instead; empty where it does."""
+        """Why this optimizer takes no row gradients in PyTorch, and what to use instead; empty if it takes them."""
         return ""
 
     @property
     def dense_refused(self) -> str:
-        """The same of dense gradients, with {} for the parameter that has one."""
+        """The same for dense gradients; {} stands for the name of a parameter that has one."""
         return ""
 
     @property
     def label(self) -> str:
-        """Its name, and the options that are not PyTorch's defaults: `sgd-momentum`, `adam-amsgrad`."""
+        """Its name, and the options that differ from PyTorch's defaults: `sgd-momentum`, `adam-amsgrad`."""
         return "-".join((type(self).__name__.lower(), *labels(self)))
 
     def _at_least_0(self, *names: str) -> None:
@@ -57,11 +57,11 @@ def _no_decay(optimizer: _Optimizer) -> str:
 
 @dataclass(frozen=True)
 class SGD(_Optimizer):
-    """Gradient descent with momentum, as PyTorch has it: the learning rate stands outside the momentum.
+    """Gradient descent with momentum, as in PyTorch: the learning rate is not part of the momentum.
 
     grad += weight_decay * param; buf = momentum * buf + (1 - dampening) * grad, in the first step buf = grad;
-    param -= lr * buf, with nesterov lr * (grad + momentum * buf) (Sutskever et al. 2013). On row gradients momentum is
-    that of dense ones: every row that ever had a gradient goes on moving.
+    param -= lr * buf, with nesterov lr * (grad + momentum * buf) (Sutskever et al. 2013). With row gradients, momentum
+    does the same as with dense ones: every row that ever had a gradient keeps moving.
     https://docs.pytorch.org/docs/stable/generated/torch.optim.SGD.html
     """
 
@@ -84,7 +84,7 @@ class SGD(_Optimizer):
 
     @property
     def rows_refused(self) -> str:
-        """PyTorch refuses to let rows without a gradient decay, or not."""
+        """PyTorch has no weight decay with row gradients."""
         return _no_decay(self) if self.weight_decay else ""
 
     normalizes = False
@@ -92,10 +92,10 @@ class SGD(_Optimizer):
 
 @dataclass(frozen=True)
 class Adagrad(_Optimizer):
-    """Each entry has a learning rate of its own, which falls with the squares that it has seen (Duchi et al. 2011).
+    """Each entry has its own learning rate, which falls as its squared gradients add up (Duchi et al. 2011).
 
     grad += weight_decay * param; sum += grad**2; param -= lr / (1 + (step - 1) * lr_decay) * grad / (sqrt(sum) + eps).
-    The sum begins at initial_accumulator_value. https://jmlr.org/papers/v12/duchi11a.html,
+    The sum starts at initial_accumulator_value. https://jmlr.org/papers/v12/duchi11a.html,
     https://docs.pytorch.org/docs/stable/generated/torch.optim.Adagrad.html
     """
 
@@ -110,7 +110,7 @@ class Adagrad(_Optimizer):
 
     @property
     def rows_refused(self) -> str:
-        """PyTorch refuses to let rows without a gradient decay, or not."""
+        """PyTorch has no weight decay with row gradients."""
         return _no_decay(self) if self.weight_decay else ""
 
     state = ("step", "sum")
@@ -120,9 +120,9 @@ class Adagrad(_Optimizer):
 class RMSprop(_Optimizer):
     """Divides by the root of a moving average of squares (Hinton's lectures, 2012; centered: Graves 2013).
 
-    grad += weight_decay * param; square_avg = alpha * square_avg + (1 - alpha) * grad**2; centered: grad_avg likewise
-    of grad, and square_avg - grad_avg**2 under the root; x = grad / (sqrt(square_avg) + eps), with momentum
-    x = buf = momentum * buf + x; param -= lr * x. Dense gradients only. https://arxiv.org/abs/1308.0850,
+    grad += weight_decay * param; square_avg = alpha * square_avg + (1 - alpha) * grad**2; if centered, grad_avg is the
+    same average of grad, and the root is of square_avg - grad_avg**2; x = grad / (sqrt(square_avg) + eps), with
+    momentum x = buf = momentum * buf + x; param -= lr * x. Dense gradients only. https://arxiv.org/abs/1308.0850,
     https://docs.pytorch.org/docs/stable/generated/torch.optim.RMSprop.html
     """
 
@@ -144,17 +144,17 @@ class RMSprop(_Optimizer):
 
     @property
     def rows_refused(self) -> str:
-        """PyTorch has dense gradients only."""
+        """PyTorch takes dense gradients only."""
         return f"{type(self).__name__} takes dense gradients only; use SparseAdam, Adagrad or SGD for row gradients"
 
 
 @dataclass(frozen=True)
 class Adam(_Optimizer):
-    """Moments with bias correction, eps outside the root (Kingma and Ba 2015, as PyTorch has it). Dense gradients only.
+    """Moments with bias correction, eps outside the root (Kingma and Ba 2015, as in PyTorch). Dense gradients only.
 
     grad += weight_decay * param; exp_avg and exp_avg_sq are the moving averages of grad and grad**2, c1 and c2 their
-    corrections 1 - beta**step; param -= lr / c1 * exp_avg / (sqrt(exp_avg_sq / c2) + eps). amsgrad: the largest
-    exp_avg_sq so far under the root (Reddi et al. 2018). https://arxiv.org/abs/1412.6980,
+    corrections 1 - beta**step; param -= lr / c1 * exp_avg / (sqrt(exp_avg_sq / c2) + eps). amsgrad: the root is of the
+    largest exp_avg_sq so far (Reddi et al. 2018). https://arxiv.org/abs/1412.6980,
     https://docs.pytorch.org/docs/stable/generated/torch.optim.Adam.html
     """
 
@@ -175,13 +175,13 @@ class Adam(_Optimizer):
 
     @property
     def rows_refused(self) -> str:
-        """PyTorch has dense gradients only."""
+        """PyTorch takes dense gradients only."""
         return f"{type(self).__name__} takes dense gradients only; use SparseAdam, Adagrad or SGD for row gradients"
 
 
 @dataclass(frozen=True)
 class AdamW(Adam):
-    """Adam with the weight decay beside the gradient instead of in it: param *= 1 - lr * weight_decay comes first.
+    """Adam with decoupled weight decay: param *= 1 - lr * weight_decay comes first, and the gradient has no decay.
 
     Loshchilov and Hutter 2019, https://arxiv.org/abs/1711.05101,
     https://docs.pytorch.org/docs/stable/generated/torch.optim.AdamW.html
@@ -192,10 +192,10 @@ class AdamW(Adam):
 
 @dataclass(frozen=True)
 class SparseAdam(_Optimizer):
-    """Adam on row gradients alone: the moments of a row that has no gradient stay as they are. Row gradients only.
+    """Adam for row gradients: the moments of a row without a gradient do not change. Row gradients only.
 
-    Here eps stands beside the root of the uncorrected moment: param -= lr * sqrt(c2) / c1 * exp_avg /
-    (sqrt(exp_avg_sq) + eps), as in section 2 of Kingma and Ba 2015, and as Keras has it; torch's Adam has not.
+    Here eps is added to the root of the uncorrected moment: param -= lr * sqrt(c2) / c1 * exp_avg /
+    (sqrt(exp_avg_sq) + eps), as in section 2 of Kingma and Ba 2015 and in Keras, but not as in torch's Adam.
     https://docs.pytorch.org/docs/stable/generated/torch.optim.SparseAdam.html
     """
 
@@ -209,8 +209,8 @@ class SparseAdam(_Optimizer):
 
     @property
     def dense_refused(self) -> str:
-        """It has row gradients only."""
-        return "SparseAdam takes row gradients only, that of {} is dense; use Adagrad, SGD or dense Adam"
+        """PyTorch takes row gradients only."""
+        return "SparseAdam takes row gradients only, and that of {} is dense; use Adagrad, SGD or dense Adam"
 
     state = ("step", "exp_avg", "exp_avg_sq")
 

@@ -25,7 +25,7 @@ class SkipGram(Word2Vec):
     """A centre word predicts a word of its context (Mikolov et al. 2013a, section 3.2).
 
     Batch: `PairBatch`, `PairNegativesBatch`, `PairPathsBatch`, or `BlockBatch`, by the objective. hidden =
-    center.weight[centers], and the objective holds it against `context.weight` (V, D), or `nodes.weight` (V - 1, D) in
+    center.weight[centers]. The objective compares it with `context.weight` (V, D), or with `nodes.weight` (V - 1, D) in
     hierarchical softmax. reduction: over the pairs.
     """
 
@@ -46,7 +46,7 @@ class SkipGram(Word2Vec):
         return batch.centers
 
     def draw(self, data: Drawn, stream: Stream, dtype: str, step: int) -> PairBatch | Block:
-        """Random pairs; or blocks in which each word is context of its neighbours, but for a tenth of these."""
+        """Random pairs; or blocks, where each word is context of a neighbour with probability 0.9."""
         shape, used = data.shape, data.used or self.num_embeddings
         ids = stream.ids(shape, used, data.zipf).astype(data.ids_dtype)
         if not self.in_blocks:
@@ -58,7 +58,7 @@ class SkipGram(Word2Vec):
         return Block(ids, np.concatenate([before, ids, after], axis=1), inside)
 
     def dialogue(self, data: Dialogue) -> Iterator[PairBatch]:
-        """The pairs of one centre a step, and after the last one those of the first again."""
+        """The pairs of one centre per step, starting again after the last one."""
         steps = []
         for sentence in data.corpus.sentences:
             centers, contexts, positions = data.corpus.pairs(sentence, data.window)
@@ -76,7 +76,7 @@ class SkipGram(Word2Vec):
         return Block(*parts) if self.in_blocks else PairBatch(*parts)
 
     def check(self, batch: Any, dtype: str) -> None:
-        """Raise BadInput unless these are pairs or blocks of words, with what the objective needs."""
+        """Raise BadInput unless the pairs or blocks are valid, and the objective has what it needs."""
         validation.kind(batch, self.objective.pairs)
         if isinstance(batch, BlockBatch):
             validation.ids("centers", batch.centers, self.num_embeddings, ndim=2)

@@ -1,7 +1,7 @@
-"""What the models' checks are made of: each raises BadInput, and says what was given, where, and what is allowed.
+"""Checks of batches. Each raises BadInput, and says what was given, where, and what is allowed.
 
-A batch is checked before any framework sees it, since what the frameworks do with a wrong id differs: NumPy wraps -1
-round to the last row, PyTorch raises, JAX clamps the read and drops the gradient.
+A batch is checked before any framework sees it, because frameworks treat a wrong id differently: NumPy takes -1 for the
+last row, PyTorch raises, JAX clamps the read and drops the gradient.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from reference.errors import BadInput
 
 
 def kind(batch: Any, *kinds: type) -> None:
-    """The batch is of one of these kinds."""
+    """Check that the batch is of one of these kinds."""
     if type(batch) not in kinds:
         names = " or ".join(f"{'an' if kind.__name__[0] in 'AEIOU' else 'a'} {kind.__name__}" for kind in kinds)
         raise BadInput(f"batch: is a {type(batch).__name__}; {names} is needed")
 
 
 def bags(given: np.ndarray, offsets: np.ndarray | None, num_embeddings: int, include_last_offset: bool = False) -> int:
-    """These are bags of rows of a table, (B, L), or (N,) with their offsets; returns how many bags there are."""
+    """Check the ids of bags, (B, L), or (N,) with their offsets; returns the number of bags."""
     if offsets is None:
         ids("ids", given, num_embeddings, ndim=2)
         return len(given)
@@ -40,26 +40,26 @@ def bags(given: np.ndarray, offsets: np.ndarray | None, num_embeddings: int, inc
 
 
 def booleans(name: str, given: Any, shape: tuple[int, ...], what: str) -> None:
-    """It is a boolean array of the shape."""
+    """Check that it is a boolean array of the shape."""
     if not isinstance(given, np.ndarray) or given.dtype != bool or given.shape != shape:
         raise BadInput(f"{name}: a boolean array of shape {shape} is needed, {what}")
 
 
 def some(name: str, given: np.ndarray, what: str) -> None:
-    """At least one of these booleans is true."""
+    """Check that at least one of these booleans is true."""
     if not given.any():
         raise BadInput(f"{name}: is false everywhere; {what}")
 
 
 def where(name: str, given: np.ndarray, wrong: np.ndarray, what: str) -> None:
-    """No entry is wrong; what: what the matter is with the first that is."""
+    """Check that no entry is wrong. what: what is wrong with the entry."""
     if wrong.any():
         place = tuple(int(i) for i in np.argwhere(wrong)[0])
         raise BadInput(f"{name}: {given[place]} at {list(place)} {what}")
 
 
 def shape(name: str, given: np.ndarray, needed: tuple[int, ...]) -> None:
-    """The array has the shape."""
+    """Check that the array has the shape."""
     if given.shape != needed:
         raise BadInput(f"{name}: have the shape {given.shape}; {needed} is needed")
 
@@ -73,7 +73,7 @@ def ids(
     dtypes: tuple[str, ...] = ("int64", "int32"),
     least: int = 0,
 ) -> None:
-    """These are integers from `least` to n - 1: int64 or int32, as nn.Embedding takes them, or of the dtypes given."""
+    """Check that these are integers from `least` to n - 1: int64 or int32, as nn.Embedding takes them, or as given."""
     if not isinstance(given, np.ndarray) or given.dtype not in dtypes:
         found = given.dtype if isinstance(given, np.ndarray) else type(given).__name__
         raise BadInput(f"{name}: are {found}; an array of integers, {' or '.join(dtypes)}, is needed")
@@ -88,7 +88,7 @@ def ids(
 
 
 def floats(name: str, given: Any, shape: tuple[int, ...], dtype: str) -> None:
-    """It is a finite array of the shape and dtype."""
+    """Check that it is an array of finite numbers with the shape and dtype."""
     if not isinstance(given, np.ndarray) or given.dtype != dtype:
         found = given.dtype if isinstance(given, np.ndarray) else type(given).__name__
         raise BadInput(f"{name}: is {found}; an array of {dtype} is needed")
@@ -100,12 +100,12 @@ def floats(name: str, given: Any, shape: tuple[int, ...], dtype: str) -> None:
 
 
 def nonempty(name: str, given: np.ndarray) -> None:
-    """There is at least one entry."""
+    """Check that there is at least one entry."""
     if given.size == 0:
         raise BadInput(f"{name}: are empty, shape {given.shape}; a batch of at least one is needed")
 
 
 def same_length(name: str, given: np.ndarray, other: str, beside: np.ndarray) -> None:
-    """There are as many as there are of the other."""
+    """Check that both arrays have the same length."""
     if len(given) != len(beside):
-        raise BadInput(f"{name}: are {len(given)}, but there are {len(beside)} {other}; as many are needed")
+        raise BadInput(f"{name}: there are {len(given)}, but {len(beside)} {other}; the numbers must be equal")

@@ -19,7 +19,7 @@ from reference.errors import BadInput
 
 
 class Word2Vec(Model):
-    """The words that are looked up, and the table that predicts."""
+    """The base class of skip-gram and CBOW: words are looked up in one table, and another table predicts."""
 
     num_embeddings: int
     embedding_dim: int
@@ -29,7 +29,7 @@ class Word2Vec(Model):
 
     @property
     def output(self) -> str:
-        """The table that the objective holds the hidden vector against."""
+        """The table that the objective compares the hidden vector with."""
         return "nodes.weight" if self.objective.nodes else self.predicted
 
     @property
@@ -40,7 +40,7 @@ class Word2Vec(Model):
 
     @property
     def tables(self) -> tuple[str, ...]:
-        """The tables that can have row gradients: all but the one of which a softmax takes every row."""
+        """The tables that can have row gradients. A softmax reads every row of the output table."""
         return (self.given, self.output) if self.objective.by_row else (self.given,)
 
     @property
@@ -49,11 +49,11 @@ class Word2Vec(Model):
         return self.given, self.output
 
     def given_ids(self, batch: Any) -> ndarray:
-        """The words whose vectors are given."""
+        """The input words."""
         raise NotImplementedError
 
     def looked_up(self, batch: Any) -> dict[str, ndarray]:
-        """The words that are given, and those that the objective looks up."""
+        """The input words, and the rows that the objective looks up."""
         rows = self.objective.looked_up(batch)
         given = {self.given: self.given_ids(batch).reshape(-1)}
         return given if rows is None else given | {self.output: rows}
@@ -64,7 +64,7 @@ class Word2Vec(Model):
 
 
 def pairs(corpus: Corpus, data: Text, stream: Stream) -> tuple[ndarray, ndarray, ndarray]:
-    """The pairs of one pass: centres, contexts, and which word of the text the centre is, (N,) each."""
+    """The pairs of one pass: centres, contexts, and the position of each centre in the text, (N,) each."""
     keep = None if data.subsample is None else text.kept(corpus.counts, data.subsample)
     found, before = [], 0
     for ids in corpus.sentences:
@@ -81,9 +81,9 @@ def pairs(corpus: Corpus, data: Text, stream: Stream) -> tuple[ndarray, ndarray,
 
 
 def blocks(corpus: Corpus, data: Text, stream: Stream) -> tuple[ndarray, ndarray, ndarray]:
-    """One pass in blocks of `length` words: the centres, the words on and around them, and which is context of which.
+    """One pass in blocks of `length` words: the centres, the words at and around them, and which is context of which.
 
-    The sentences lie one after the other; no context reaches into another sentence.
+    The sentences follow one another. No context reaches into another sentence.
     """
     words = np.concatenate(corpus.sentences)
     sentence = np.arange(len(corpus.sentences)).repeat([len(ids) for ids in corpus.sentences])

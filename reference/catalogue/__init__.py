@@ -1,4 +1,4 @@
-"""The cases, listed once: pytest parametrizes over them, the command line walks them."""
+"""All cases in one list, for pytest and for the command line."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from reference.errors import BadInput
 __all__ = ["OPTIONS", "TABLES", "catalogue", "matching", "select"]
 
 TABLES: tuple[Table, ...] = (BAGS, CLASSIFIER, WORD2VEC, SHARED, GLOVE, *map(table, OPTIONS))
-"""All rows of options that are brought together (`python -m reference.catalogue.grow` appends to them)."""
+"""All tables of option pairs (`python -m reference.catalogue.grow` appends to their rows)."""
 
 
 def catalogue(source: str = text.TOPICS) -> list[Case]:
     """Every case, with the text cases over the source: `pydoc_data.topics` or the path of a UTF-8 file.
 
     Raises:
-        BadInput: the text cannot be read or has no two words.
+        BadInput: the text cannot be read or has fewer than two words.
     """
     return [*without_text(), *texts(source), *glove_texts(source)]
 
@@ -53,7 +53,7 @@ def without_text() -> tuple[Case, ...]:
 
 
 def select(cases: Sequence[Case], patterns: Sequence[str] = (), without: Sequence[str] = ()) -> list[Case]:
-    """The cases whose id matches one of the patterns (of none: all), and none of those in `without`.
+    """The cases with an id that matches one of the patterns (all, if there are none) and none of those in `without`.
 
     Raises:
         BadInput: a pattern matches no case, or no case is left.
@@ -63,7 +63,7 @@ def select(cases: Sequence[Case], patterns: Sequence[str] = (), without: Sequenc
     left_out = {name for pattern in without for name in _some(named, pattern)}
     found = [case for name, case in named.items() if name in chosen - left_out]
     if not found:
-        raise BadInput(f"no case is left; --not takes away all {len(chosen)} that are chosen")
+        raise BadInput(f"no case is left; --not leaves out all {len(chosen)} chosen cases")
     return found
 
 
@@ -75,6 +75,6 @@ def _some(names: Iterable[str], pattern: str) -> list[str]:
 
 
 def matching(names: Iterable[str], pattern: str | None) -> list[str]:
-    """The names that contain the pattern, or match it as a whole where it has a `*`, `?` or `[`."""
+    """The names that contain the pattern. A pattern with `*`, `?` or `[` must match the whole name."""
     glob = pattern if pattern and any(sign in pattern for sign in "*?[") else f"*{pattern or ''}*"
     return [name for name in names if fnmatchcase(name, glob)]

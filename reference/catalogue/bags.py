@@ -1,4 +1,4 @@
-"""Bags alone, under a given upstream gradient."""
+"""Bags alone, with a given upstream gradient."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from reference.catalogue.spread import RUN, part, refused
 
 
 def possible(row: Row) -> bool:
-    """PyTorch takes these options together, and each of them acts."""
+    """Whether PyTorch takes these options together, and each of them has an effect."""
     return not (
         (row.get("weighted") and row.get("mode") in ("mean", "max"))
         or (row.get("include_last_offset") and row.get("ragged") is False)
@@ -36,7 +36,7 @@ BAGS = Table(
 
 
 def bags() -> list[Case]:
-    """Every two options of a bag together: pooling, padding, ragged bags, empty ones, weights, norms, id dtypes."""
+    """Every pair of a bag's options: pooling, padding, ragged and empty bags, weights, norms, id dtypes."""
     own = "mode", "padding_idx", "include_last_offset", "weighted", "max_norm", "norm_type"
     return [
         Case(

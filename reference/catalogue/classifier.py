@@ -31,7 +31,7 @@ LOSSES = {
 
 
 def possible(row: Row) -> bool:
-    """PyTorch takes these options together, and dropout has a hidden layer."""
+    """Whether PyTorch takes these options together, and dropout has a hidden layer."""
     return not (
         (row.get("sparse") and row.get("mode") == "max")
         or (row.get("hidden_features") == () and row.get("dropout"))
@@ -56,7 +56,7 @@ CLASSIFIER = Table(
 
 
 def classifiers() -> list[Case]:
-    """Shapes, ids and widths."""
+    """Different shapes, ids and widths."""
     dialogue = Case("dialogue", Classifier(10, 5, (10,), 2), SGD(lr=0.01), Dialogue(), steps=10)
     cases = [
         Case("one", Classifier(2, 1, (3,), 2), SGD(), Drawn((2, 1)), seed=4),
@@ -70,7 +70,7 @@ def classifiers() -> list[Case]:
 
 
 def classifier_options() -> list[Case]:
-    """Every two options of a classifier together: pooling, depth, activation, dropout, loss."""
+    """Every pair of a classifier's options: pooling, depth, activation, dropout, loss."""
     own = "mode", "padding_idx", "hidden_features", "activation", "dropout", "loss"
     return [
         Case(

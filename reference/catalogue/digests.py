@@ -1,6 +1,6 @@
-"""What every released id means, kept as digests in `digests.json`: an id never comes to mean another case.
+"""Digests of the case that each released id means, kept in `digests.json`. An id never changes its meaning.
 
-`python -m reference.catalogue.digests` (`make digests`) appends those of new ids, and changes none that is there.
+`python -m reference.catalogue.digests` (`make digests`) appends the digests of new ids. It does not change others.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from reference.catalogue import catalogue
 
 PATH = Path(__file__).parent / "digests.json"
 STEPS = 5
-"""The batches of so many steps are part of a digest."""
+"""The number of steps with batches that are part of a digest."""
 
 Kept = dict[str, dict[str, str]]
 
 
 def meanings(cases: Iterable[Case]) -> Kept:
-    """Of every case its digest, by id; and, as digests leave defaults out, the defaults, by class and field."""
+    """The digest of every case, by id, and all defaults, by class and field, since digests leave these out."""
     whole = list(cases)
     known: dict[str, str] = {}
     for part in (part for case in whole for part in _parts(case)):
@@ -39,15 +39,15 @@ def meanings(cases: Iterable[Case]) -> Kept:
 def digest(case: Case) -> str:
     """SHA-256 of the options that are not defaults, of the initial weights, and of the batches of the first steps.
 
-    Of a case on a text, which another version of Python has otherwise, of the options alone, sizes left out.
+    Python's text differs between versions. So the digest of a case on a text is of its options only, without sizes.
     """
     options = jsonable(case)
     if isinstance(case.data, Text):
         for part, name in (("data", "source"), ("model", "num_embeddings"), ("model", "num_classes")):
             options[part].pop(name, None)
     else:
-        del options["data"]  # the batches say it
-    for name in ("name", "seed", "gain", "grid"):  # the id has the name, and the weights and batches the others
+        del options["data"]  # the batches show it
+    for name in ("name", "seed", "gain", "grid"):  # the id has the name; weights and batches show the others
         options.pop(name, None)
     found = hashlib.sha256(json.dumps(options, sort_keys=True).encode())
     if not isinstance(case.data, Text):
@@ -65,7 +65,7 @@ def _arrays(batch: Any) -> dict[str, np.ndarray]:
 
 
 def _parts(part: Any) -> Iterator[Any]:
-    """A dataclass, and those that it has."""
+    """A dataclass, and the dataclasses in its fields."""
     yield part
     for option in fields(part):
         value = getattr(part, option.name)
@@ -74,37 +74,37 @@ def _parts(part: Any) -> Iterator[Any]:
 
 
 def kept() -> Kept:
-    """What stands in the file."""
+    """The content of the file."""
     return json.loads(PATH.read_text(encoding="utf-8"))
 
 
 def changes(before: Kept, now: Kept) -> list[str]:
-    """What has another meaning than it had, or none any more, in a sentence each that says what to do."""
+    """One sentence for each id or default that changed or is gone, with what to do about it."""
     found = []
     for name, value in before["defaults"].items():
         if name in now["defaults"] and now["defaults"][name] != value:
             found.append(
-                f"{name}: its default was {value} and is {now['defaults'][name]}, so every id without it means another "
-                "case; give it its old default again"
+                f"{name}: its default was {value} and is now {now['defaults'][name]}, so every id without it means "
+                "another case; give it its old default again"
             )
     for name, value in before["cases"].items():
         if name not in now["cases"]:
-            found.append(f"{name}: the case is gone; an id that was released stays: put its case back")
+            found.append(f"{name}: the case is gone; a released id must stay: put its case back")
         elif now["cases"][name] != value:
             found.append(
-                f"{name}: means another case than it did: model, optimizer, options, weights or batches are others; "
-                "put it back as it was, and give the new case a name of its own"
+                f"{name}: means another case than before: its model, optimizer, options, weights or batches changed; "
+                "put it back as it was, and give the new case its own name"
             )
     return found
 
 
 def unkept(before: Mapping[str, Mapping[str, str]], now: Kept) -> list[str]:
-    """The ids that have no digest yet."""
+    """The ids without a digest."""
     return [name for name in now["cases"] if name not in before["cases"]]
 
 
 def main() -> int:
-    """Append the digests of new ids; 1 where one that is there has changed."""
+    """Append the digests of new ids; returns 1 if the meaning of an old one has changed."""
     before, now = kept() if PATH.exists() else {"defaults": {}, "cases": {}}, meanings(catalogue())
     changed = changes(before, now)
     if changed:

@@ -23,8 +23,8 @@ GLOVE = Table(
 
 
 def glove() -> list[Case]:
-    """Every two options together, shapes, and what tells the mistakes apart."""
-    adagrad = Adagrad(lr=0.05)  # the paper's, with its learning rate
+    """Every pair of options, different shapes, and cases that tell the mistakes apart."""
+    adagrad = Adagrad(lr=0.05)  # the optimizer and the learning rate of the paper
     found = []
     for row in GLOVE.rows():
         model = GloVe(7, 3, **part(row, "x_max", "alpha", "reduction"))
@@ -32,7 +32,7 @@ def glove() -> list[Case]:
         found.append(Case("", model, data=data, seed=2, **part(row, *RUN)))
     cases = [
         Case("one", GloVe(1, 1), SGD(), Drawn((1,))),
-        # most words are in one pair; small scores predict none of them well by chance, so that no difference cancels
+        # most words are in one pair; with small scores no prediction is right by chance, so no difference cancels
         Case("primes", GloVe(101, 13), SGD(), Drawn((17,), used=97), steps=5, gain=0.1),
         Case("duplicates", GloVe(3, 4), SGD(), Drawn((50,))),
         Case("zipf", GloVe(1009, 33), SGD(), Drawn((64,), zipf=True), gain=0.1),
@@ -47,11 +47,11 @@ def glove() -> list[Case]:
 
 
 def glove_texts(source: str) -> list[Case]:
-    """The co-occurrences of a text, each word with the ten before and the ten after it, as in the paper.
+    """The co-occurrences of a text: each word with the ten words before and after it, as in the paper.
 
-    Only of words that occur fifty times, and only where there are some: the gradients of their biases are sums in which
-    the large counts rule. Those of rare words are sums of logarithms of both signs, and of some of them nothing but
-    rounding is left. The weights begin as small as in glove.c, for the same reason.
+    Only words that occur fifty times are used, if there are any. The gradients of their biases are sums in which large
+    counts dominate. For rare words, these sums are of logarithms of both signs, which may cancel until only rounding is
+    left. For the same reason the initial weights are as small as in glove.c.
     """
     often = 50
     words = int((text.read(source).counts >= often).sum())

@@ -1,6 +1,6 @@
-"""`python -m reference.catalogue.grow`, for who adds an option or a value: append the rows that it needs (`make rows`).
+"""`python -m reference.catalogue.grow` (`make rows`): append the rows that a new option or value needs.
 
-What is there stays as it is, and so do the cases that are made of it.
+Old rows, and the cases made from them, do not change.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Lookups and dense layers alone, under a given upstream gradient."""
+"""Lookups and dense layers alone, with a given upstream gradient."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from reference.catalogue.spread import spread
 
 
 def layers() -> list[Case]:
-    """Shapes, ids and widths."""
+    """Different shapes, ids and widths."""
     cases = [
-        # V, D, shape of the ids: the dialogue's own, ones, primes, many duplicates, wider than a vector register
+        # V, D, shape of the ids: the dialogue's, ones, primes, many duplicates, wider than a vector register
         Case("small", Embedding(10, 5), SGD(), Drawn((4, 3))),
         Case("one", Embedding(2, 1), SGD(), Drawn((1,))),
         Case("primes", Embedding(101, 13), SGD(), Drawn((7, 11), used=97)),
@@ -26,7 +26,7 @@ def layers() -> list[Case]:
 
 
 def lookups() -> list[Case]:
-    """The options of a lookup, and what is known to go wrong with it."""
+    """The options of a lookup, and known failures."""
     cases = [
         # sources: pytorch#26302, #3506 and, above 768 ids, #28716; a batch of padding alone is in
         # tests/agreement/test_nasty.py

@@ -1,4 +1,4 @@
-"""Every two options of an optimizer together, and where optimizers are known to part ways."""
+"""Every pair of an optimizer's options, and the known differences between optimizers."""
 
 from __future__ import annotations
 
@@ -63,9 +63,9 @@ OPTIONS: dict[type, dict[str, tuple[Any, ...]]] = {
     },
     SparseAdam: {"lr": (0.01,), "betas": ((0.9, 0.999), (0.5, 0.9)), "eps": (1e-8, 1e-3)},
 }
-"""The values of the optimizers' options that are brought together, PyTorch's default first."""
+"""The values of the optimizers' options that are combined in pairs, PyTorch's default first."""
 
-# this seed has rows that are looked up in the first step and not again, in several, twice in one, and never
+# with this seed, some rows are looked up in the first step only, in several steps, twice in one step, or never
 BASES = {
     "embedding": Case("", Embedding(11, 3), SGD(), Drawn((4,), used=9), steps=5, seed=4),
     "classifier": Case("", Classifier(11, 3, (5,), 3), SGD(), Drawn((3, 2), used=9), steps=5, seed=4),
@@ -75,7 +75,7 @@ BASES = {
 
 @cache
 def table(kind: type) -> Table:
-    """An optimizer's options, with the model, the layout of the gradients, dtype and clipping."""
+    """The table of an optimizer's options, with the model, the layout of the gradients, dtype and clipping."""
     own = {name: values(*of) for name, of in OPTIONS[kind].items()}
     options = own | LAYOUT | {"max_norm": values(None, 0.3), "base": BASES}
 
@@ -99,17 +99,17 @@ def _case(kind: type, row: Row) -> Case:
 
 
 def combined(kind: type) -> list[Case]:
-    """Every two options of an optimizer together."""
+    """Every pair of an optimizer's options."""
     return [_case(kind, row) for row in table(kind).rows()]
 
 
 def optimizers() -> list[Case]:
-    """Each with its options, and what tells them apart."""
-    # SparseAdam is not Adam: the moments of rows without a gradient stay (nasty case 20; pytorch#25560, #18404). Under
-    # SGD with momentum such rows go on moving, under Adagrad they rest
+    """Each optimizer with its options, and cases that tell them apart."""
+    # SparseAdam is not Adam: the moments of rows without a gradient do not change (nasty case 20; pytorch#25560,
+    # #18404). With SGD's momentum such rows keep moving, with Adagrad they do not
     seldom = Case("seldom", Embedding(11, 3), SGD(), Drawn((2,), used=9), steps=8, seed=4)
-    # gradients near 1e-3, so that an eps or an initial accumulator that another framework has elsewhere or as its
-    # default shows (nasty cases 21 and 22; tensorflow#35102)
+    # gradients near 1e-3, so that it shows if eps is in another place, or the accumulator starts at another framework's
+    # default (nasty cases 21 and 22; tensorflow#35102)
     small = Case("small-gradients", Embedding(7, 3), SGD(), Drawn((6,)), steps=5, max_norm=5e-3)
     return [
         *(case for kind in OPTIONS for case in combined(kind)),

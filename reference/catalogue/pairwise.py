@@ -1,7 +1,7 @@
-"""Combinations of options in which every two values occur together, without all the products of all of them.
+"""Combinations of options where every pair of values occurs, without taking all combinations.
 
-The rows stand in files, `rows/*.csv`, and are only ever appended to: a new value adds rows, and leaves those that are
-there, and so the cases made of them, as they are.
+The rows are in files, `rows/*.csv`, which only grow: a new value adds rows. Old rows, and the cases made from them, do
+not change.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ ROWS = Path(__file__).parent / "rows"
 
 
 def values(*each: Any) -> dict[str, Any]:
-    """Values of an option under labels by which rows name them: `None`, `0.5`, `mean`, of a tuple `0.9 0.999`."""
+    """Values of an option by the labels that rows use for them: `None`, `0.5`, `mean`, or `0.9 0.999` for a tuple."""
     return {
         str(value) if not isinstance(value, tuple) else " ".join(map(str, value)) or "none": value for value in each
     }
@@ -28,11 +28,11 @@ def values(*each: Any) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Table:
-    """Options, each with its values by label, and the rows of labels in which they are brought together.
+    """Options, each with its values by label, and the rows of labels that combine them.
 
-    file: the name of the rows' file, without `.csv`. possible: says of values that may still lack some options whether
-    they can be meant together. A line that is shorter than the first one, or a file without an option, is older than
-    the option, and has its first value.
+    file: the name of the rows' file, without `.csv`. possible: tells whether values can go together; it must also take
+    rows with some options missing. A file without a column for an option, or a line shorter than the first one, is
+    older than the option and has the option's first value.
     """
 
     file: str
@@ -41,11 +41,11 @@ class Table:
 
     @property
     def path(self) -> Path:
-        """Where the rows stand."""
+        """The file of the rows."""
         return ROWS / f"{self.file}.csv"
 
     def labels(self) -> list[dict[str, str]]:
-        """The committed rows, in labels; none where there is no file yet."""
+        """The committed rows, in labels; empty if there is no file."""
         if not self.path.exists():
             return []
         with self.path.open(encoding="utf-8", newline="") as lines:
@@ -61,11 +61,11 @@ class Table:
         return {name: self.options[name][label] for name, label in row.items()}
 
     def missing(self) -> list[dict[str, str]]:
-        """The rows, in labels, that must be appended so that every possible pair of values occurs."""
+        """The rows, in labels, that are needed so that every possible pair of values occurs."""
         return pairwise(self.options, lambda row: self.possible(self.meant(row)), given=self.labels())
 
     def grow(self) -> int:
-        """Append the missing rows to the file; returns how many. New options get columns of their own, at the end."""
+        """Append the missing rows to the file; returns how many. New options get new columns at the end."""
         rows = self.missing()
         if rows:
             first, *lines = self.path.read_text(encoding="utf-8").splitlines() if self.path.exists() else [""]
@@ -83,11 +83,11 @@ def pairwise(
     possible: Callable[[Row], bool] = lambda row: True,
     given: Sequence[Row] = (),
 ) -> list[Row]:
-    """Rows with one value of each option, such that with those given every possible pair of values is in one of them.
+    """New rows with one value for each option: every possible pair of values occurs in them or in the given rows.
 
-    Greedy: begin with a pair that is missing, and give each other option the value that adds most missing pairs, or the
-    next best where that leads nowhere. possible: says of a row that may still be incomplete whether it can be meant; a
-    pair that is in no row that can be is left out.
+    Greedy: start with a missing pair, then give each other option the value that adds most missing pairs, or the next
+    best if that one is not possible. possible: tells whether a row can be used; the row may still be incomplete. A pair
+    that no possible row contains is left out.
     """
     missing = {
         ((a, x), (b, y)): None for a, b in combinations(options, 2) for x in options[a] for y in options[b]

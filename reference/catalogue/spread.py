@@ -1,4 +1,4 @@
-"""What the cases of all families are brought together with: optimizers, layouts of the gradients, dtypes."""
+"""What the cases of all models are combined with: optimizers, layouts of the gradients, dtypes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ OPTIMIZERS: dict[str, Optimizer] = {
     "adamw": AdamW(lr=0.01),
     "sparseadam": SparseAdam(lr=0.01),
 }
-"""One of each, to be brought together with every option of the models."""
+"""One of each, to combine with every option of the models."""
 
 LAYOUT = {"sparse": {"dense": False, "rows": True}, "dtype": values("float64", "float32")}
 RUN: dict[str, dict[str, Any]] = LAYOUT | {"optimizer": OPTIMIZERS}
@@ -35,7 +35,7 @@ RUN: dict[str, dict[str, Any]] = LAYOUT | {"optimizer": OPTIMIZERS}
 
 
 def refused(row: Row, all_rows: bool) -> bool:
-    """The row's optimizer does not take the row's gradients. all_rows: asked for rows, every parameter has them."""
+    """Whether the row's optimizer refuses its gradients. all_rows: whether every parameter can have row gradients."""
     optimizer, sparse = row.get("optimizer"), row.get("sparse")
     if isinstance(optimizer, SparseAdam):
         return sparse is False or not all_rows
@@ -48,7 +48,7 @@ def part(row: Row, *names: str) -> Row:
 
 
 def spread(case: Case, *optimizers: Optimizer) -> list[Case]:
-    """The case under SGD and Adam (or those given), with dense and row gradients, in float64 and float32."""
+    """The case with SGD and Adam (or the given optimizers), dense and row gradients, float64 and float32."""
     found = []
     for optimizer in optimizers or (SGD(lr=0.1), Adam(lr=0.01)):
         for sparse in (False, True) if case.model.tables and isinstance(optimizer, SGD) else (False,):
@@ -57,7 +57,7 @@ def spread(case: Case, *optimizers: Optimizer) -> list[Case]:
 
 
 def each(case: Case, *optimizers: Optimizer) -> list[Case]:
-    """The case under each optimizer, with the gradients that it takes, in float64 and float32."""
+    """The case with each optimizer and the gradients that it takes, in float64 and float32."""
     given = [replace(case, optimizer=of, sparse=sparse) for of, sparse in product(optimizers, (False, True))]
     return [both for one in given if not one.refusal for both in in_both_dtypes(one)]
 

@@ -1,4 +1,4 @@
-"""Real text, mini-batched."""
+"""Real text in mini-batches."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from reference.data import text
 
 
 def texts(source: str) -> list[Case]:
-    """Two hundred steps and more in float64.
+    """At least two hundred steps in float64.
 
-    In float32 a hidden unit can fall on the other side of ReLU's kink by rounding alone, once in about 1e7 of them, and
-    then both twins are right with different gradients; so the float32 classifier is short.
+    In float32, rounding puts about one hidden unit in 1e7 on the other side of ReLU's kink. Then both twins are right
+    and have different gradients. So the float32 classifier is short.
     """
     corpus = text.read(source)
     words = len(corpus.words)
     chapters = Case(
         "text", Classifier(words, 32, (16,), corpus.num_chapters), SGD(lr=0.5), Text(source, batch_size=32), steps=300
     )
-    # tiny texts would be left without a word
+    # a tiny text would have no words left
     drawn = Text(source, 64, window=5, dynamic_window=True, subsample=1e-3 if corpus.counts.sum() > 10_000 else None)
     word2vec = Case("text", SkipGram(words, 16), SGD(lr=0.5), drawn, 200, sparse=True, lr_decay_to=1e-4)
     negatives, tree = NegativeSampling(5, "mask"), HierarchicalSoftmax()

@@ -52,7 +52,7 @@ SHARED = Table(
 
 
 def skipgrams() -> list[Case]:
-    """Skip-gram under the full softmax: shapes, ids and widths."""
+    """Skip-gram with the full softmax: different shapes, ids and widths."""
     words = 7
     epoch = 15  # one update for each word of the dialogue's corpus
     whole = Case("dialogue", SkipGram(words, 3, reduction="sum"), SGD(lr=0.1), Dialogue(), steps=1000 * epoch)
@@ -62,7 +62,7 @@ def skipgrams() -> list[Case]:
         Case("primes", SkipGram(101, 13), SGD(), Drawn((17,), used=97), steps=5),
         Case("pairs", SkipGram(11, 4, reduction="sum"), SGD(), Drawn((6,))),
         Case("zipf", SkipGram(1009, 33), SGD(), Drawn((32,), zipf=True), steps=5),
-        # probabilities far under eps; with this seed no target's is so near to 1 that rounding alone is left of p - 1
+        # probabilities far below eps; with this seed, no target's is so close to 1 that p - 1 is only rounding
         Case("saturated", SkipGram(9, 6), SGD(), Drawn((5,)), gain=4, seed=5),
     ]
     return [
@@ -73,17 +73,17 @@ def skipgrams() -> list[Case]:
 
 
 def word2vec() -> list[Case]:
-    """The objectives of word2vec, under skip-gram and CBOW."""
+    """The objectives of word2vec, with skip-gram and CBOW."""
     negatives, tree = NegativeSampling(), HierarchicalSoftmax()
     hits = tuple(of.accidental_hits for of in OBJECTIVES.values() if isinstance(of, NegativeSampling))
     both: tuple[Objective, ...] = (negatives, tree)
     cases = [
-        # nasty case 18: accidental hits and negatives that occur twice, certain with 3 words and 7 negatives, where
-        # numpy-ml's NCELoss returns what is not the derivative of its loss; pytorch-sgns#9, pytorch/text#1228
+        # nasty case 18: accidental hits and repeated negatives, which 3 words and 7 negatives always give; the gradient
+        # of numpy-ml's NCELoss is not the derivative of its loss; pytorch-sgns#9, pytorch/text#1228
         *(Case("hits", SkipGram(3, 4, NegativeSampling(7, of)), SGD(), Drawn((5,))) for of in hits),
         *(Case("hits", CBOW(3, 4, "mean", NegativeSampling(7, of)), SGD(), Drawn((4, 4))) for of in hits),
-        # nasty case 8: contexts of 1 to 9 words, many of them twice; who does not divide the gradient as the mean is
-        # divided is found here: fastText#910, gensim#697, gensim#1873, arXiv 2012.15332
+        # nasty case 8: contexts of 1 to 9 words, many of them twice; this finds a gradient that is not divided as the
+        # mean is: fastText#910, gensim#697, gensim#1873, arXiv 2012.15332
         Case("lengths", CBOW(4, 5), SGD(), Drawn((5, 9))),
         Case("lengths", CBOW(5, 4, "mean", negatives), SGD(), Drawn((5, 9))),
         # nasty cases 17 and 19: scores of 30 and more, where log(1 - sigmoid(x)) is -inf in float32; gensim#2725 skips
@@ -102,7 +102,7 @@ def word2vec() -> list[Case]:
         *(Case("primes", CBOW(101, 13, "sum", of), SGD(), Drawn((17, 3), used=61)) for of in both),
         *(Case("zipf", SkipGram(1009, 33, of), SGD(), Drawn((32,), zipf=True)) for of in both),
     ]
-    # one case under every optimizer: AdamW's weight decay falls with the learning rate
+    # one case with every optimizer: AdamW's weight decay falls with the learning rate
     falling = Case("", SkipGram(7, 3, negatives), SGD(), Drawn((5,)), steps=5, lr_decay_to=1e-4)
     return [
         *_paired(),
@@ -113,7 +113,7 @@ def word2vec() -> list[Case]:
 
 
 def _paired() -> list[Case]:
-    """Every two options of skip-gram and CBOW together: pooling, objective, reduction."""
+    """Every pair of skip-gram's and CBOW's options: pooling, objective, reduction."""
     found = []
     for row in WORD2VEC.rows():
         mode, own, run = row["mode"], part(row, "objective", "reduction"), part(row, *RUN)
@@ -125,7 +125,7 @@ def _paired() -> list[Case]:
 
 
 def _shared_negatives() -> list[Case]:
-    """Blocks of text that share their negatives: every two options, hits, certain with 3 words, and unused rows."""
+    """Blocks of text with shared negatives: every pair of options, accidental hits (3 words suffice), unused rows."""
     found = []
     for row in SHARED.rows():
         model = SkipGram(11, 2, SharedNegatives(2, row["shared"], row["accidental_hits"]), row["reduction"])

@@ -1,4 +1,4 @@
-"""The command `twingrad`: one file a command, and what they share.
+"""The command `twingrad`: one file for each command, and what they share.
 
-The docstring of a command's module is what its `--help` says.
+The docstring of a command's module is the text of its `--help`.
 """

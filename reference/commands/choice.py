@@ -1,4 +1,4 @@
-"""The options by which a command chooses cases."""
+"""The options for choosing cases."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from reference.catalogue import select
 
 
 def add_choice(parser: argparse.ArgumentParser, default: str) -> None:
-    """PATTERN, as often as wanted, and --not."""
+    """Add PATTERN, which may be repeated, and --not."""
     parser.add_argument(
         "patterns",
         nargs="*",
         metavar="PATTERN",
-        help=f"cases whose id contains it, or matches it with * and ? (default: {default})",
+        help=f"cases with this in their id; * and ? are wildcards (default: {default})",
     )
     parser.add_argument(
         "--not",
@@ -25,23 +25,23 @@ def add_choice(parser: argparse.ArgumentParser, default: str) -> None:
         action="append",
         default=[],
         metavar="PATTERN",
-        help="leave out the cases that match it; may be given several times",
+        help="leave out cases that match PATTERN; may be repeated",
     )
 
 
 def chosen(cases: Sequence[Case], options: argparse.Namespace) -> list[Case]:
-    """The cases that are asked for. Raises BadInput where a pattern matches none, or none is left."""
+    """The chosen cases. Raises BadInput if a pattern matches no case, or no case is left."""
     return select(cases, options.patterns, options.without)
 
 
 def listed(cases: Sequence[Case]) -> str:
-    """One line a case: its id, and what it has."""
+    """One line per case: its id, and what it has."""
     width = max(len(case.id) for case in cases)
     return "\n".join(f"{case.id:<{width}}  {_said(case)}" for case in cases)
 
 
 def _said(case: Case) -> str:
-    """Model, optimizer, data and steps, and what else of the case is not its default."""
+    """Model, optimizer, data and steps, and everything else that is not a default."""
     shown = [
         f"{part.name}={getattr(case, part.name)}"
         for part in fields(case)

@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # an en dash in a terminal that knows ASCII only
+            stream.reconfigure(errors="replace")  # for an en dash in an ASCII terminal
     try:
         options = _parser().parse_args(arguments)
         return options.run(options)
@@ -47,13 +47,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        raise BadInput(f"{message}; `{self.prog} --help` names all there is")
+        raise BadInput(f"{message}; `{self.prog} --help` lists what is allowed")
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="twingrad",
-        description="Hold the gradients of embedding models against their exact values.",
+        description="Compare the gradients of embedding models with their exact values.",
         epilog="exit codes: 0 all agree, 1 a disagreement or an error, 2 bad usage or input, 5 nothing was covered",
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")

@@ -1,4 +1,4 @@
-"""Files that a command writes, in one move or not at all."""
+"""The files that a command writes, each completely or not at all."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from reference.errors import BadInput
 
 
 def check_writable(path: Path, option: str = "--json") -> None:
-    """Raise BadInput now, before the work, if a file cannot be written there afterwards."""
+    """Raise BadInput before the work starts if the file cannot be written at the end."""
     folder = path.parent
     if path.is_dir():
         raise BadInput(f"{option} {path}: is a folder; the name of a file is needed")
@@ -24,8 +24,8 @@ def check_writable(path: Path, option: str = "--json") -> None:
 
 
 def write_whole(path: Path, content: str) -> None:
-    """Put the content there in one move, so that nobody ever sees half a file. Raises BadInput where that fails."""
-    path = path.resolve()  # through a link, into the file that it names
+    """Write the file in one move, so that half a file is never seen. Raises BadInput if that fails."""
+    path = path.resolve()  # follow a link and write to its target
     try:
         with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, delete=False) as file:
             try:
@@ -42,5 +42,5 @@ def write_whole(path: Path, content: str) -> None:
 
 
 def complain(message: str) -> None:
-    """One line on the error stream."""
+    """Print one line to standard error."""
     print(f"twingrad: {message}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""What a model has learned: its vectors as text, which words are near each other, and how many paragraphs it tells."""
+"""What a model has learned: its vectors as text, the nearest words, and how many paragraphs it classifies right."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from reference.data import text
 
 
 def word2vec(words: Sequence[str], vectors: Float[ndarray, "V D"]) -> str:
-    """The vectors in word2vec's text format: `V D`, then a word and its numbers a line.
+    """The vectors in word2vec's text format: a line `V D`, then one line per word with its numbers.
 
-    Nine digits are what a float32 needs to be read back as the same one.
+    A float32 needs nine digits to be read back exactly.
     """
     lines = (" ".join([word, *(f"{x:.9g}" for x in row.tolist())]) for word, row in zip(words, vectors, strict=True))
     return "\n".join([f"{len(words)} {vectors.shape[1]}", *lines, ""])
@@ -25,9 +25,9 @@ def word2vec(words: Sequence[str], vectors: Float[ndarray, "V D"]) -> str:
 def neighbours(
     corpus: text.Corpus, vectors: Float[ndarray, "V D"], words: int = 8, near: int = 5
 ) -> list[tuple[str, list[tuple[str, float]]]]:
-    """The words nearest, by cosine, to some frequent ones: those that tell most about the chapter they stand in.
+    """The nearest words, by cosine, to some frequent words that say most about the chapter they are in.
 
-    What a word tells is count · KL(chapters given the word ‖ chapters), so that "the" tells nothing in any language.
+    A word is rated by count · KL(chapters given the word ‖ chapters). So "the" rates low in any language.
     """
     found = np.zeros((len(corpus.words), corpus.num_chapters))
     for ids, chapter in zip(corpus.sentences, corpus.chapters, strict=True):
@@ -45,7 +45,7 @@ def neighbours(
 
 
 def accuracy(case: Case, params: Params) -> tuple[float, float]:
-    """The share of training paragraphs whose chapter the classifier tells, and that of the most frequent chapter."""
+    """The share of training paragraphs that are classified right, and the share of the most frequent chapter."""
     assert isinstance(case.data, Text)
     assert isinstance(case.model, Classifier)
     ids, labels = text.read(case.data.source, case.data.min_count).bags(case.data.length)

@@ -32,23 +32,23 @@ from reference.mistakes.known import RIGHT, Known, Mistake, known, makeable
 
 DTYPES = ("float64", "float32")
 STEPS = 5
-"""The largest number of steps that are run of a case."""
+"""The most steps of a case that are run."""
 
 PARAMETERS = 5000
-"""The largest number of parameters of a case that counts as small."""
+"""A case with at most this many parameters counts as small."""
 
 WIDE = 160
-"""A terminal with at least so many columns has room for a column for each model."""
+"""A terminal with at least this many columns gets a table with a column for each model."""
 
 TOLD_BY = 12
-"""With --diagnose, a diagnosis sees at most so many of the cases that catch a mistake, and all that do not."""
+"""With --diagnose, a diagnosis gets at most this many cases that catch a mistake, and all cases that do not."""
 
 
 @dataclass
 class Kill:
-    """One mistake, and the results of the cases in which it is made, by the case's id.
+    """One mistake, and the results of the cases where it is made, by the case's id.
 
-    named: the names that a diagnosis gives it, for each of the cases that it sees; None without --diagnose.
+    named: the names that the diagnosis gives it, for each case that the diagnosis gets; None without --diagnose.
     """
 
     known: Known
@@ -72,23 +72,23 @@ class Kill:
 
     @property
     def survives(self) -> list[str]:
-        """The dtypes in which no case catches it."""
+        """The dtypes where no case catches it."""
         caught = {result.case.dtype for result in self.caught_by.values()}
         return [dtype for dtype in DTYPES if dtype not in caught]
 
     @property
     def named_rightly(self) -> int:
-        """In how many cases the diagnosis gives it its own name, alone or beside others."""
+        """The number of cases where the diagnosis gives it its own name, alone or with others."""
         return sum(self.mistake.name in names for names in self.named or ())
 
     @property
     def named_wrongly(self) -> list[str]:
-        """The names that it gets in cases in which it does not get its own."""
+        """The names that it gets in cases where it does not get its own name."""
         return sorted({name for names in self.named or () if self.mistake.name not in names for name in names})
 
 
 def small(cases: Iterable[Case]) -> list[Case]:
-    """The cases that need no file and have few parameters, each of a few steps."""
+    """The cases that need no text and have few parameters, shortened to a few steps."""
     return [
         replace(case, steps=min(case.steps, STEPS))
         for case in cases
@@ -97,13 +97,13 @@ def small(cases: Iterable[Case]) -> list[Case]:
 
 
 def make(case: Case, mistakes: Mapping[str, Mistake]) -> dict[str, Result]:
-    """Make in the case those mistakes that can be made there, and hold each against the right implementation."""
+    """Make in the case each mistake that is possible there, and compare it with the right implementation."""
     made = makeable(case, mistakes)
     return hold(case, made, {"right": RIGHT}) if made else {}
 
 
 def name(kill: Kill) -> None:
-    """Diagnose the mistake as if it were a user's implementation, and enter the names that it gets."""
+    """Diagnose the mistake as if it were a user's implementation, and store the names that it gets."""
     results = kill.results.values()
     caught = spread((result for result in results if result.verdict == "disagree"), TOLD_BY)
     explanations = diagnose(kill.mistake, [*caught, *(result for result in results if result.verdict == "agree")])
@@ -111,7 +111,7 @@ def name(kill: Kill) -> None:
 
 
 def where(result: Result) -> dict[str, Any]:
-    """The step and the stage in which a case catches a mistake, and the tensors in which it shows there."""
+    """The step and stage where a case catches a mistake, and the tensors that are wrong there."""
     first = result.first_divergence
     if first is None:
         return {"step": result.steps, "stage": "error", "tensors": []}
@@ -125,7 +125,7 @@ def where(result: Result) -> dict[str, Any]:
 def add_options(parser: argparse.ArgumentParser) -> None:
     """The options of `mistakes`."""
     add = parser.add_argument
-    add("pattern", nargs="?", metavar="PATTERN", help="mistakes whose name contains it, or matches it with * and ?")
+    add("pattern", nargs="?", metavar="PATTERN", help="mistakes with this in their name; * and ? are wildcards")
     add("--json", metavar="FILE", type=Path, help="write the whole matrix there")
     add("--diagnose", action="store_true", help="diagnose each as if it were yours, and show the names that it gets")
     add("--list", action="store_true", help="print each name with a description, and stop")
@@ -157,7 +157,7 @@ def show_kills(options: argparse.Namespace) -> int:
 
 
 def run(cases: Sequence[Case], kills: Mapping[str, Kill]) -> None:
-    """Make every mistake in every case, and enter the results."""
+    """Make every mistake in every case, and store the results."""
     mistakes = {name: kill.mistake for name, kill in kills.items()}
     for case in tracked(cases):
         for name, result in make(case, mistakes).items():
@@ -165,7 +165,7 @@ def run(cases: Sequence[Case], kills: Mapping[str, Kill]) -> None:
 
 
 def show(kills: Sequence[Kill], cases: Sequence[Case], console: Console) -> None:
-    """Print a line for each mistake, then one for each part of an implementation that they are made in."""
+    """Print a line for each mistake, then one for each part of an implementation."""
     families = list(dict.fromkeys(case.family for case in cases))
     console.print(_by_mistake(kills, families if console.width >= WIDE else []))
     if len(kills) > 1:
@@ -184,30 +184,30 @@ def show(kills: Sequence[Kill], cases: Sequence[Case], console: Console) -> None
 
 
 def _show_names(kills: Sequence[Kill], console: Console) -> None:
-    """What each is named where it is taken for a candidate: those that are not named, alone, in every case."""
+    """Print how the diagnosis names them, with a line for each that does not always get its own name alone."""
     alone = [kill for kill in kills if kill.named and all(names == {kill.mistake.name} for names in kill.named)]
     wrong = sum(bool(kill.named_wrongly) for kill in kills)
-    outcome = f"{wrong} of them wrongly" if wrong else "none gets a name that is not its own"
-    few = f"in each of up to {TOLD_BY} cases"
-    console.print(Text(f"taken for candidates, {len(alone)} of {len(kills)} are named, and alone, {few}; {outcome}"))
+    outcome = f"{wrong} of them get a wrong name" if wrong else "none gets a wrong name"
+    right = f"{len(alone)} of {len(kills)} always get their own name alone"
+    console.print(Text(f"diagnosed in at most {TOLD_BY} cases each: {right}; {outcome}"))
     for kill in kills:
         named = kill.named or []
         if kill in alone:
             continue
         others = sorted(set().union(*named) - {kill.mistake.name, *kill.named_wrongly})
         parts = [f"is named in {kill.named_rightly} of {len(named)}"]
-        parts += [f"in some beside {', '.join(others)}"] if others else []
+        parts += [f"in some with {', '.join(others)}"] if others else []
         parts += [f"in others as {', '.join(kill.named_wrongly)}"] if kill.named_wrongly else []
         style = "red" if kill.named_wrongly else ""
         console.print(Text.assemble((f"  {kill.mistake.name}", style), f" {', '.join(parts)}"), soft_wrap=True)
 
 
 def _by_mistake(kills: Sequence[Kill], families: Sequence[str]) -> Table:
-    table = _table("cases that catch each mistake / cases that run the line it is in")
+    table = _table("cases that catch each mistake / cases that run its line")
     table.add_column("mistake", no_wrap=True)
     for column in (*families, *DTYPES):
         table.add_column(column, justify="right", no_wrap=True)
-    table.add_column("shows first in", no_wrap=True)
+    table.add_column("first seen in", no_wrap=True)
     subject = ""
     for kill in kills:
         if kill.mistake.subject != subject:
@@ -222,7 +222,7 @@ def _by_mistake(kills: Sequence[Kill], families: Sequence[str]) -> Table:
 
 
 def _by_subject(kills: Sequence[Kill], families: Sequence[str]) -> Table:
-    table = _table("mistakes that the cases of each model catch")
+    table = _table("mistakes caught by the cases of each model")
     table.add_column("made in")
     for column in ("mistakes", *families, "caught in both dtypes"):
         table.add_column(column, justify="right")
@@ -240,7 +240,7 @@ def _table(title: str) -> Table:
 
 
 def shows_in(kill: Kill) -> str:
-    """The stage and the tensor in which most of the cases see the mistake first."""
+    """The stage and tensor where most cases see the mistake first."""
     seen = Counter(
         f"{place['stage']} {tensor}" if tensor != place["stage"] else tensor
         for place in map(where, kill.caught_by.values())
@@ -250,7 +250,7 @@ def shows_in(kill: Kill) -> str:
 
 
 def as_json(kills: Iterable[Kill], env: dict[str, Any]) -> str:
-    """The whole matrix as JSON: one object a mistake, with the cases that catch it."""
+    """The whole matrix as JSON: one object per mistake, with the cases that catch it."""
     rows = [
         {
             "name": kill.mistake.name,

@@ -10,11 +10,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 
 class Work(Protocol):
-    """Something that takes its time."""
+    """A piece of work with an id."""
 
     @property
     def id(self) -> str:
-        """What it is called."""
+        """The name to show."""
         ...
 
 
@@ -22,7 +22,7 @@ Piece = TypeVar("Piece", bound=Work)
 
 
 def tracked(work: Sequence[Piece]) -> Iterator[Piece]:
-    """The cases, or whatever the work is on, with a bar on a terminal that says which one it is at."""
+    """Yield the cases or other pieces of work, with a progress bar that names the current one on a terminal."""
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:

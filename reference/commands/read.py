@@ -17,10 +17,10 @@ from reference.read.align import PAIRS, read_pair
 def add_options(parser: argparse.ArgumentParser) -> None:
     """The options of `read`."""
     add = parser.add_argument
-    add("model", nargs="?", metavar="MODEL", help="pairs whose name contains it (default: all)")
+    add("model", nargs="?", metavar="MODEL", help="pairs with this in their name (default: all)")
     add("--list", action="store_true", help="print the names of the pairs and stop")
     add("--html", metavar="FOLDER", type=Path, help="write all pairs as pages there, with numbers and evidence")
-    add("--text", metavar="FILE", default=text.TOPICS, help="with --html: let the numbers be of this UTF-8 text too")
+    add("--text", metavar="FILE", default=text.TOPICS, help="with --html: show the numbers of this UTF-8 text too")
     add(
         "--build",
         metavar="FOLDER",
@@ -47,7 +47,7 @@ def read(options: argparse.Namespace) -> int:
 
 
 def select(model: str | None) -> list[str]:
-    """The pair of that name, or those whose name contains it.
+    """The pair with that name, or all pairs with it in their name.
 
     Raises:
         BadInput: there is none.
@@ -65,7 +65,7 @@ def _pages(options: argparse.Namespace) -> None:
         from reference.read import page  # noqa: PLC0415  (the terminal does without what the pages need)
     except ModuleNotFoundError as missing:
         needed = str(missing.name).partition(".")[0]
-        raise BadInput(f"--html needs {needed}; pip install 'twingrad[read]' brings it") from None
+        raise BadInput(f"--html needs {needed}; pip install 'twingrad[read]' installs it") from None
     from reference.read import evidence, numbers  # noqa: PLC0415
 
     page.check_folder(options.html)

@@ -1,4 +1,4 @@
-"""What a run found: the table and the sentences for a reader, JSON for a program."""
+"""The results of a run: a table and sentences for people, JSON for programs."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ from reference.judge.tolerance import STAGES, TOLERANCE, Stage, kind_of
 from reference.mistakes.explanation import Cause, Explanation
 
 CASE_BY_CASE = 24
-"""Up to so many results are shown one by one; of more, one row for each model and dtype."""
+"""At most this many results have a row each. More results are shown as one row per model and dtype."""
 
 COLOURS = {"agree": "green", "disagree": "red", "variant": "yellow", "unsupported": "yellow", "error": "red"}
-"""The verdicts that a reader is told, each in its colour."""
+"""The verdicts, each with its colour."""
 
 Explanations = Mapping[Result, Explanation]
 NONE = Explanation()
 
 
 def verdict_of(result: Result, explanations: Explanations) -> str:
-    """What a reader is told of a result: its verdict, or "variant" where it disagrees by variants alone."""
+    """The verdict to show: that of the result, or "variant" if variants are the only differences."""
     explanation = explanations.get(result)
     return "variant" if explanation and explanation.variants_alone else result.verdict
 
 
 def show(results: Sequence[Result], explanations: Explanations, console: Console) -> None:
-    """Print the table, then every disagreement, error and gap in a sentence of its own."""
+    """Print the table, then one sentence for each disagreement, error and gap."""
     names = list(dict.fromkeys(result.implementation for result in results))
     one_by_one = len(results) <= CASE_BY_CASE
-    title = Text(f"{' / '.join(names)}: the largest error, in eps of the largest entry of its row")
+    title = Text(f"{' / '.join(names)}: the largest error, in eps of the largest entry in the row")
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.add_column("case" if one_by_one else "model", no_wrap=True)
     for column in (*([] if one_by_one else ["dtype", "cases"]), "steps", *STAGES):
@@ -64,10 +64,10 @@ def show(results: Sequence[Result], explanations: Explanations, console: Console
         line = Text.assemble((verdict, COLOURS[verdict]), f" {result.case.id}, {result.implementation}: {what}")
         console.print(line, soft_wrap=True)
     if len(wrong) > CASE_BY_CASE:
-        console.print(Text(f"and {len(wrong) - CASE_BY_CASE} more, which --json FILE has"))
+        console.print(Text(f"and {len(wrong) - CASE_BY_CASE} more; --json FILE has all of them"))
     _show_explanations(results, explanations, console)
     for against, number in Counter(r.against for r in results if r.errors).items():
-        console.print(Text(f"{number} of {len(results)} held against {against}"), soft_wrap=True)
+        console.print(Text(f"{number} of {len(results)} compared with {against}"), soft_wrap=True)
     proof = proof_of(results)
     if proof.numbers:
         ties = f"; {proof.ties} of them settled as ties" if proof.ties else ""
@@ -80,12 +80,12 @@ def show(results: Sequence[Result], explanations: Explanations, console: Console
 
 
 def proof_of(results: Sequence[Result]) -> Proof:
-    """That of all exact values that the results were held against, those of each case once."""
+    """The proof of all exact values that were compared with, counting each case once."""
     return sum({result.case.id: result.proof or Proof() for result in results}.values(), Proof())
 
 
 def _show_explanations(results: Sequence[Result], explanations: Explanations, console: Console) -> None:
-    """Each cause once, as it shows in the first result that has it; then what is left unexplained."""
+    """Print each cause once, as in the first result that has it, and then what has no explanation."""
     causes: dict[tuple[str, str], list[Cause]] = {}
     for result in results:
         for cause in explanations.get(result, NONE).causes:
@@ -98,7 +98,7 @@ def _show_explanations(results: Sequence[Result], explanations: Explanations, co
             console.print(Text(f"  {line}"), soft_wrap=True)
     observed = {result: seen for result in wrong if (seen := explanations.get(result, NONE).observed)}
     if observed:
-        # of all of them the one with a line on a tensor that is true of most others
+        # show the one that has most in common with the others
         lines = (line for seen in observed.values() for line in seen)
         common = Counter(line for line in lines if not line.startswith(("step ", "before step ")))
         first = max(observed, key=lambda result: max(common[line] for line in observed[result]))
@@ -113,9 +113,9 @@ def _show_explanations(results: Sequence[Result], explanations: Explanations, co
 
 
 def _tolerances(results: Sequence[Result]) -> Table:
-    """The table of tolerances, with the worst error that was met of what it allows in the first step."""
+    """The table of tolerances, with the largest error and the limit, both scaled to the first step."""
     table = Table(
-        title=Text("the largest error over √step, of what is allowed"), title_justify="left", box=box.SIMPLE_HEAD
+        title=Text("the largest error / √step, and the largest allowed"), title_justify="left", box=box.SIMPLE_HEAD
     )
     table.add_column("dtype")
     met: dict[tuple[str, str], float] = {}
@@ -138,7 +138,7 @@ def _worst(results: Sequence[Result], stage: Stage) -> str:
 
 
 def summary(results: Sequence[Result], explanations: Explanations) -> dict[str, int]:
-    """How many results there are of each verdict."""
+    """The number of results with each verdict."""
     counted = Counter(verdict_of(result, explanations) for result in results)
     return {verdict: counted[verdict] for verdict in COLOURS}
 
@@ -160,7 +160,7 @@ def _verdicts(members: Sequence[Result], explanations: Explanations) -> str:
 
 
 def as_json(results: Sequence[Result], explanations: Explanations, env: dict[str, Any]) -> str:
-    """The results as JSON: one object a case and implementation, with the summary and the environment."""
+    """The results as JSON: one object per case and implementation, with the summary and the environment."""
     rows = []
     for result in results:
         first = result.first_divergence
@@ -199,5 +199,5 @@ def as_json(results: Sequence[Result], explanations: Explanations, env: dict[str
 
 
 def _number(value: float | str) -> float | str:
-    """JSON has no word for NaN and infinity; they are written as strings."""
+    """NaN and infinity become strings, because JSON does not have them."""
     return value if isinstance(value, str) or value - value == 0 else str(value)

@@ -1,4 +1,4 @@
-"""Show how small an error in one single entry of a gradient is noticed, by planting errors in right gradients."""
+"""Show how small an error in a single gradient entry is noticed, by planting errors in right gradients."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ from reference.judge.run import compare, follow
 from reference.judge.runner import Runner, start
 
 AIM = {"float64": 1e-12, "float32": 1e-4}
-"""In the first step a relative error of this size must be noticed in every entry, by dtype."""
+"""A relative error of this size must be noticed in every entry in the first step, by dtype."""
 
 ENTRIES = 3
 """The number of entries of each tensor that get an error."""
 
 LATE = 15
-"""Entries get an error in the first step, and in one that is drawn from the next ones up to this."""
+"""Entries get an error in the first step, and in one later step, drawn up to this one."""
 
 SIZE = 0.1
-"""An entry that gets an error is at least this part of the largest entry of its row."""
+"""Only entries of at least this fraction of the largest entry in their row get an error."""
 
 ERRORS = 10 ** np.arange(-1, -17, -0.125)
 """Relative errors, the largest first."""
@@ -49,7 +49,7 @@ ERRORS = 10 ** np.arange(-1, -17, -0.125)
 
 @dataclass(frozen=True)
 class Plant:
-    """An entry that got errors, and the smallest relative error that is noticed there."""
+    """An entry with planted errors, and the smallest relative error that is noticed there."""
 
     case: str
     dtype: str
@@ -63,19 +63,19 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """The options of `sensitivity`."""
     add = parser.add_argument
     add_choice(parser, "all")
-    add("--seed", type=int, metavar="N", help="which entries are drawn (default: others in each run)")
-    add("--json", metavar="FILE", type=Path, help="write every error that was planted there")
+    add("--seed", type=int, metavar="N", help="the seed for drawing entries (default: another in each run)")
+    add("--json", metavar="FILE", type=Path, help="write every planted error there")
     parser.set_defaults(run=show)
 
 
 def show(options: argparse.Namespace) -> int:
-    """Plant errors in random entries of right gradients, and show from which size on they are noticed."""
+    """Plant errors in random entries of right gradients, and show the smallest size that is noticed."""
     cases = chosen(catalogue(), options)
     if options.json:
         check_writable(options.json)
     seed = random.randrange(2**31) if options.seed is None else options.seed
     draw = random.Random(seed)
-    right, other = twins().values()  # before the limit, which reaches only what is loaded
+    right, other = twins().values()  # before the thread limit, which affects only loaded libraries
     with threadpoolctl.threadpool_limits(1):
         plants = [plant for case in tracked(cases) for plant in planted(case, right, other, draw)]
         env = environment()
@@ -89,9 +89,7 @@ def show(options: argparse.Namespace) -> int:
 
 
 def planted(case: Case, twin: Implementation, other: Implementation, draw: random.Random) -> Iterator[Plant]:
-    """Train a twin beside what it is held against, the exact values or the other twin, and plant errors in its
-    gradients.
-    """
+    """Train a twin together with the exact values or the other twin, and plant errors in its gradients."""
     short = replace(case, steps=min(case.steps, LATE)) if case.lr_decay_to is None else case
     weights = short.weights()
     yardstick = start(short, "yardstick", exact if exact.feasible(case) else other, weights)
@@ -105,7 +103,7 @@ def planted(case: Case, twin: Implementation, other: Implementation, draw: rando
 
 
 def places(right: Runner, draw: random.Random) -> Iterator[tuple[str, tuple[int, ...]]]:
-    """Random entries of each gradient, each with the name of its tensor."""
+    """Random entries of each gradient, with the name of the tensor."""
     for name, gradient in flat("grads", right.out["grads"]):
         values = gradient.values if isinstance(gradient, RowGrad) else gradient
         if not values.size:
@@ -117,7 +115,7 @@ def places(right: Runner, draw: random.Random) -> Iterator[tuple[str, tuple[int,
 
 
 def noticed(case: Case, step: int, tensor: str, index: tuple[int, ...], other: Runner, right: Runner) -> Plant:
-    """Try smaller and smaller errors in the entry, until one is not noticed."""
+    """Try smaller and smaller errors in the entry until one is not noticed."""
     smallest = float("inf")
     for size in ERRORS:
         wrong = Runner(case, "planted", out=dict(right.out))
@@ -134,12 +132,12 @@ def noticed(case: Case, step: int, tensor: str, index: tuple[int, ...], other: R
 
 
 def table(plants: Sequence[Plant]) -> Table:
-    """A line for each dtype, for the first step and the later one: which errors are noticed, and the worst place."""
-    title = Text("the smallest error that is noticed in one entry of a gradient, at least a tenth of its row's largest")
+    """One line per dtype for the first step, and one for the later step: the errors noticed, and the worst place."""
+    title = Text("the smallest error noticed in a gradient entry of at least a tenth of its row's largest")
     shown = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for column in ("dtype", "step"):
         shown.add_column(column)
-    for column in ("cases", "errors", "everywhere", "99 % of them", "half", "aim"):
+    for column in ("cases", "errors", "everywhere", "99 % of entries", "half", "aim"):
         shown.add_column(column, justify="right")
     shown.add_column("least sensitive in")
     for dtype, aim in AIM.items():

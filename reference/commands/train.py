@@ -1,6 +1,6 @@
 """Train a model on a text: skip-gram or CBOW with negative sampling, or a classifier of paragraphs by chapter.
 
-The NumPy twin trains it, or whichever implementation you name.
+The NumPy twin trains it, or the implementation that you name.
 """
 
 from __future__ import annotations
@@ -35,16 +35,16 @@ from reference.judge.run import follow
 from reference.judge.runner import Runner, start
 
 LR = {"skipgram": 0.1, "cbow": 0.25, "classifier": 0.5}
-"""By model; word2vec's own rates, 0.025 and 0.05, are for texts a thousand times as long as Python's manual."""
+"""By model. word2vec's own rates, 0.025 and 0.05, are for texts a thousand times longer than Python's manual."""
 
 EPOCHS = {"skipgram": 5, "cbow": 5, "classifier": 10}
 
 SUBSAMPLE, SUBSAMPLED_FROM = 1e-3, 10_000
-"""word2vec's threshold, and the length in words from which a text is subsampled: a tiny one would lose its words."""
+"""word2vec's threshold. Shorter texts than this many words are not subsampled, since tiny ones would lose all words."""
 
 
 class Stopped(Exception):
-    """Training cannot go on: the twin beside departs, the implementation failed, or the loss is no longer finite."""
+    """Training cannot go on: the twins differ, the implementation failed, or the loss is no longer finite."""
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -55,19 +55,17 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--implementation", metavar="MODULE|FILE.py", default=TWINS[0], help="who trains (default: %(default)s)")
     add("--out", metavar="FILE", type=Path, help="write the vectors there, in word2vec's text format")
     add("--epochs", metavar="N", type=count, help="how often to go through the text (default: 5, classifier 10)")
-    add("--dim", metavar="D", type=count, default=50, help="numbers in a vector (default: %(default)s)")
-    add("--window", metavar="W", type=count, help="words to each side that are context, at most (default: 5)")
+    add("--dim", metavar="D", type=count, default=50, help="the length of a vector (default: %(default)s)")
+    add("--window", metavar="W", type=count, help="the most context words on each side (default: 5)")
     add("--negatives", metavar="K", type=count, help="negative samples for each pair (default: 5)")
     rates = ", ".join(f"{lr} {model}" for model, lr in LR.items())
     add("--lr", metavar="LR", type=_rate, help=f"learning rate (default: {rates})")
     small = "256, fewer for a vocabulary under 1024, classifier 16"
     add("--batch-size", metavar="B", type=count, help=f"examples in a batch (default: {small})")
-    add("--min-count", metavar="N", type=count, help="leave rarer words out (default: 5, of short texts 1)")
-    add("--seed", metavar="S", type=_whole(0), default=0, help="of all that is drawn (default: %(default)s)")
-    add("--dtype", choices=("float32", "float64"), help="(default: float32; beside a twin float64)")
-    add(
-        "--verify-every", metavar="N", type=count, help="every N steps, and after the last, compare with the other twin"
-    )
+    add("--min-count", metavar="N", type=count, help="leave out rarer words (default: 5, or 1 for short texts)")
+    add("--seed", metavar="S", type=_whole(0), default=0, help="the seed for everything random (default: %(default)s)")
+    add("--dtype", choices=("float32", "float64"), help="(default: float32; float64 with --verify-every)")
+    add("--verify-every", metavar="N", type=count, help="compare with the other twin every N steps and at the end")
     parser.set_defaults(run=train)
 
 
@@ -97,7 +95,7 @@ def train(options: argparse.Namespace) -> int:
     try:
         return _train(options)
     except Unsupported as unsupported:
-        complain(f"{options.implementation} does not do this case: {unsupported}")
+        complain(f"{options.implementation} does not support this case: {unsupported}")
         return NOTHING
     except Stopped as stopped:
         complain(f"{stopped}; nothing was written")
@@ -126,7 +124,7 @@ def _train(options: argparse.Namespace) -> int:
             write_whole(options.out, word2vec(corpus.words, params[case.model.tables[0]]))
             written = f"{len(corpus.words)} vectors of {options.dim} numbers written to {options.out}"
         if interrupted:
-            saved = written or "nothing was written, there is no --out"
+            saved = written or "nothing was written, since there is no --out"
             complain(f"interrupted after step {len(done)} of {case.steps}; {saved}")
             return INTERRUPTED
         last = done[-math.ceil(case.steps / epochs_of(options)) :]
@@ -139,7 +137,7 @@ def _train(options: argparse.Namespace) -> int:
             print(_agreement(runners, options.verify_every))
         if isinstance(case.model, Classifier):
             told, largest = accuracy(case, params)
-            print(f"{told:.1%} of the training paragraphs are told right; {largest:.1%} are of the longest chapter")
+            print(f"{told:.1%} of the training paragraphs are classified right; the longest chapter has {largest:.1%}")
         for word, near in neighbours(corpus, params[case.model.tables[0]]):
             print(f"{word}: {', '.join(f'{other} {cosine:.2f}' for other, cosine in near)}")
         if written:
@@ -151,10 +149,10 @@ def _train(options: argparse.Namespace) -> int:
 
 
 def case_of(options: argparse.Namespace) -> Case:
-    """The case that the options name, with as many steps as its epochs have batches.
+    """The case for the options, with as many steps as there are batches in its epochs.
 
     Raises:
-        BadInput: the text cannot be read or is too short, or an option does not belong to the model.
+        BadInput: the text cannot be read or is too short, or an option does not fit the model.
     """
     corpus = text.read(options.text, options.min_count)
     words, lr = len(corpus.words), options.lr or LR[options.model]
@@ -165,7 +163,7 @@ def case_of(options: argparse.Namespace) -> Case:
         source = Text(options.text, options.batch_size or 16, min_count=options.min_count)
         case = Case("train", Classifier(words, options.dim, (32,), corpus.num_chapters), SGD(lr=lr), source)
     else:
-        # the gradients of a batch are summed, as if pair after pair had been learned; few words would meet too often
+        # gradients are summed over a batch, like one update per pair; a large batch would repeat few words too often
         batch_size = options.batch_size or min(256, max(1, words // 4))
         subsample = SUBSAMPLE if corpus.counts.sum() > SUBSAMPLED_FROM else None
         source = Text(
@@ -184,7 +182,7 @@ def case_of(options: argparse.Namespace) -> Case:
         )
         case = Case("train", model, SGD(lr=lr), source, sparse=True, lr_decay_to=lr * 1e-4)
     steps = max(1, round(epochs_of(options) * case.examples / source.batch_size))
-    # in float32 rounding alone can lead to the other side of a ReLU's kink, and from there away from the twin
+    # in float32, rounding alone can put a unit on the other side of ReLU's kink, and then the twins drift apart
     dtype: Literal["float32", "float64"] = options.dtype or ("float64" if options.verify_every else "float32")
     return replace(case, steps=steps, seed=options.seed, dtype=dtype)
 
@@ -195,9 +193,9 @@ def epochs_of(options: argparse.Namespace) -> int:
 
 
 def initial(case: Case) -> Params:
-    """The case's own weights, its tables smaller: as in word2vec ±1/(2 D), and 0 to predict; ±0.3 for a classifier.
+    """The case's weights with smaller tables: ±1/(2 D) as in word2vec, and 0 to predict; ±0.3 for a classifier.
 
-    In ±1 they would begin many times too large, and what is drawn would outweigh what is learned.
+    With ±1 the initial values would be many times too large, and would outweigh what is learned.
     """
     weights = case.weights()
     if isinstance(case.model, SkipGram | CBOW):
@@ -209,7 +207,7 @@ def initial(case: Case) -> Params:
 
 
 def words_a_step(case: Case) -> float:
-    """How many words of the running text one batch stands for."""
+    """The number of words of running text per batch."""
     assert isinstance(case.data, Text)
     corpus = text.read(case.data.source, case.data.min_count)
     return sum(map(len, corpus.sentences)) * case.data.batch_size / case.examples
@@ -219,7 +217,7 @@ def words_a_step(case: Case) -> float:
 
 
 def _check(runner: Runner) -> None:
-    """Raise Unsupported where the implementation does not do the case, Stopped where something went wrong."""
+    """Raise Unsupported if the implementation does not support the case, Stopped if something went wrong."""
     if runner.verdict == "unsupported":
         raise Unsupported(runner.reason)
     if runner.verdict == "error":
@@ -242,11 +240,11 @@ def _alone(case: Case, runner: Runner) -> Iterator[float]:
 
 
 def _verified(case: Case, runners: Sequence[Runner], every: int) -> Iterator[float]:
-    """Train the first beside the second; yields the loss of each step. Raises Stopped where they part."""
+    """Train both; yields the first one's loss of each step. Raises Stopped where they differ."""
     runner, other = runners
     for _ in follow(case, runners, runners, every):
         if runner.divergences:
-            raise Stopped(f"{runner.name} departs from {other.name} at {runner.close().first_divergence}")
+            raise Stopped(f"{runner.name} differs from {other.name} at {runner.close().first_divergence}")
         for either in runners:
             _check(either)
         yield runner.out["loss"]
@@ -255,7 +253,7 @@ def _verified(case: Case, runners: Sequence[Runner], every: int) -> Iterator[flo
 def _agreement(runners: Sequence[Runner], every: int) -> str:
     runner, other = runners
     result = runner.close()
-    beside = f"held against {other.name} every {every} steps: at most {result.worst_of():.3g} eps off"
+    beside = f"compared with {other.name} every {every} steps: at most {result.worst_of():.3g} eps off"
     return f"{beside}; {result.reason}" if result.reason else beside
 
 
@@ -271,7 +269,7 @@ def _params(case: Case, runner: Runner) -> Params:
 
 
 def _walk(case: Case, losses: Iterator[float], interrupted: list[bool]) -> tuple[list[float], float]:
-    """Go through the steps, with a progress bar on a terminal; returns the losses of an example, and the seconds."""
+    """Go through the steps, with a progress bar on a terminal; returns the losses per example, and the seconds."""
     assert isinstance(case.data, Text)
     divisor = case.data.batch_size if getattr(case.model, "reduction", "mean") == "sum" else 1
     words, done = words_a_step(case), []
@@ -301,7 +299,7 @@ def _walk(case: Case, losses: Iterator[float], interrupted: list[bool]) -> tuple
 
 @contextmanager
 def _interruptible() -> Iterator[list[bool]]:
-    """The first Ctrl-C puts something into the list, so that a step is never left half done; the second interrupts."""
+    """The first Ctrl-C adds to the list, so that the current step is finished; the second one interrupts."""
     asked: list[bool] = []
 
     def ask(*_: object) -> None:

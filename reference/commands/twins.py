@@ -1,6 +1,4 @@
-"""The twins: they are judged where nobody names an implementation, and are the yardstick of cases that are too large
-for exact values.
-"""
+"""The twins: the default implementations to judge, and the standard for cases that are too large for exact values."""
 
 from __future__ import annotations
 
@@ -14,14 +12,14 @@ TWINS = ("numpy_impl", "torch_impl")
 
 
 def twin(name: str) -> Implementation:
-    """One of them."""
+    """One of the twins."""
     if name == "numpy_impl":
         return numpy_impl
     import torch_impl  # noqa: PLC0415  (importing torch takes a second or more, and most commands do without it)
 
-    return cast(Implementation, torch_impl)  # what it returns are tensors, which the judge takes as well as arrays
+    return cast(Implementation, torch_impl)  # it returns tensors, and the judge takes these too
 
 
 def twins() -> dict[str, Implementation]:
-    """Both of them, by name."""
+    """Both twins, by name."""
     return {name: twin(name) for name in TWINS}

@@ -1,4 +1,4 @@
-"""Write exact values to files, or compare what a program in any language computed with them."""
+"""Write exact values to files, or compare the results of a program in any language with them."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """The options of `vectors`, which has two commands of its own."""
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     write = commands.add_parser("write", help="compute vectors", description=write_vectors.__doc__)
-    write.add_argument("folder", metavar="DIR", type=Path, help="where to; it is made if it is not there")
+    write.add_argument("folder", metavar="DIR", type=Path, help="the folder to write to; it is made if needed")
     add_choice(write, "a selection of small cases")
     write.set_defaults(run=write_vectors)
-    check = commands.add_parser("check", help="hold results against vectors", description=check_vectors.__doc__)
+    check = commands.add_parser("check", help="compare results with vectors", description=check_vectors.__doc__)
     check.add_argument(
-        "vectors", nargs="*", metavar="FILE", type=Path, help="vectors, or folders of them (default: twingrad's own)"
+        "vectors", nargs="*", metavar="FILE", type=Path, help="vectors, or folders of them (default: those of twingrad)"
     )
     check.add_argument("--results", metavar="FILE", type=Path, required=True, help="results, or a folder of them")
     check.add_argument("--json", metavar="FILE", type=Path, help="write the verdicts there")
@@ -40,7 +40,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def write_vectors(options: argparse.Namespace) -> int:
-    """Compute the exact values of cases, and write each as a vector; the schema stands beside them."""
+    """Compute the exact values of cases, and write each case as a vector, and the schema too."""
     folder, cases = options.folder, catalogue()
     asked = chosen(cases, options) if options.patterns or options.without else selection(cases)
     try:
@@ -60,13 +60,13 @@ def write_vectors(options: argparse.Namespace) -> int:
         patterns = " ".join(options.patterns)
         raise BadInput(f"{patterns}: the exact values of these cases, {len(asked)}, would take too long")
     write_whole(folder / "schema.json", schema_file())
-    left = f"; of {len(asked) - number} cases the exact values would take too long" if number < len(asked) else ""
+    left = f"; the exact values of {len(asked) - number} more cases would take too long" if number < len(asked) else ""
     print(f"{number} vectors in {folder}{left}")
     return AGREE
 
 
 def check_vectors(options: argparse.Namespace) -> int:
-    """Hold what a program computed, in any language, against test vectors."""
+    """Compare the results of a program, in any language, with test vectors."""
     if options.json:
         check_writable(options.json)
     results, given = checked(options.vectors or [HERE], options.results)

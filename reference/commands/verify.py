@@ -1,6 +1,6 @@
 """Compare implementations with the exact values, case by case: loss, gradients, parameters and optimizer state.
 
-Both twins are compared, or your own implementation. Where a disagreement has a known cause, it is named.
+Both twins are compared, or your own implementation. If a disagreement has a known cause, the cause is named.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add_choice(parser, "all")
     add("--candidate", metavar="MODULE|FILE.py", help="your implementation (default: both twins)")
-    add("--model", metavar="FILE.py", help="a model of your own, whose CASES take the place of all others")
+    add("--model", metavar="FILE.py", help="a model of your own; only its CASES are run")
     add(
         "--text",
         metavar="FILE",
@@ -50,12 +50,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="a UTF-8 text for the text cases (default: pydoc_data.topics)",
     )
     add("--json", metavar="FILE", type=Path, help="write the results there")
-    add("--list", action="store_true", help="print the ids of the cases with what each has, and stop")
+    add("--list", action="store_true", help="print the id and the content of each case, and stop")
     parser.set_defaults(run=verify_cases)
 
 
 def verify_cases(options: argparse.Namespace) -> int:
-    """Train implementations on every case; hold losses, gradients, parameters and state against the exact values."""
+    """Train implementations on every case; compare losses, gradients, parameters and state with the exact values."""
     module, every = own_model(options) if options.model else (None, catalogue(options.text))
     cases = chosen(every, options)
     if options.list:
@@ -81,11 +81,9 @@ def verify_cases(options: argparse.Namespace) -> int:
 
 
 def own_model(options: argparse.Namespace) -> tuple[ModuleType, list[Case]]:
-    """The file with a model of one's own, and its cases under every optimizer, layout of the gradients and dtype."""
+    """The user's model file, and its cases with every optimizer, layout of the gradients and dtype."""
     if options.text != text.TOPICS:
-        raise BadInput(
-            f"--text {options.text}: is for the catalogue's cases; a model's own file says what it learns from"
-        )
+        raise BadInput(f"--text {options.text}: is for the catalogue's cases; the file of --model has its own data")
     if options.candidate is None and not options.list:
         raise BadInput(f"--model {options.model}: needs --candidate; the twins do not know the model")
     module, bases = load_model(options.model)
@@ -93,17 +91,17 @@ def own_model(options: argparse.Namespace) -> tuple[ModuleType, list[Case]]:
 
 
 def judge_twins(cases: Sequence[Case]) -> Iterator[dict[str, Result]]:
-    """Judge both twins in each case; of many cases in two processes, since most of the time goes into exact values."""
+    """Judge both twins on each case. Many cases use two processes, since exact values take most of the time."""
     if len(cases) < MANY:
         yield from map(_judge_twins, cases)
         return
-    # spawned, as a process that is forked after a multi-threaded operation of torch hangs; ended at once by Ctrl-C
+    # spawned, because a process forked after a multi-threaded operation of torch hangs; Ctrl-C ends it at once
     with multiprocessing.get_context("spawn").Pool(2, _begin) as pool:
         yield from pool.imap(_judge_twins, cases)
 
 
 MANY = 100
-"""So many cases are worth the start of two processes."""
+"""From this many cases on, two processes are worth their start."""
 
 
 def _begin() -> None:
@@ -111,13 +109,13 @@ def _begin() -> None:
 
 
 def _judge_twins(case: Case) -> dict[str, Result]:
-    both = twins()  # before the limit, which reaches only what is loaded
+    both = twins()  # before the thread limit, which affects only loaded libraries
     with threadpoolctl.threadpool_limits(1):
         return judge(case, both, both)
 
 
 def explained(implementations: Mapping[str, Implementation], results: Sequence[Result]) -> dict[Result, Explanation]:
-    """What explains those of the results that disagree."""
+    """The explanations of the results that disagree."""
     explanations: dict[Result, Explanation] = {}
     for name, implementation in implementations.items():
         own = [result for result in results if result.implementation == name]
@@ -128,7 +126,7 @@ def explained(implementations: Mapping[str, Implementation], results: Sequence[R
 
 
 def exit_code(results: Sequence[Result]) -> int:
-    """0 where something was compared and all of it agrees, 1 where something does not, 5 where nothing was."""
+    """0 if something was compared and all of it agrees, 1 if something disagrees, 5 if nothing was compared."""
     verdicts = {result.verdict for result in results}
     if verdicts & {"disagree", "error"}:
         return DISAGREE

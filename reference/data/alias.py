@@ -8,10 +8,10 @@ from reference.data.stream import Stream
 
 
 class AliasTable:
-    """Ids 0 to V - 1, each as likely as its weight.
+    """Draws ids from 0 to V - 1, with probabilities proportional to their weights.
 
-    V columns of equal height 1 hold the V probabilities: column i has id i up to `keep[i]`, and above it one other id,
-    `other[i]`. A draw is a point in a column.
+    V columns of height 1 hold the V probabilities. Column i holds id i up to the height `keep[i]`, and one other id,
+    `other[i]`, above it. A draw is a random point in a random column.
     """
 
     def __init__(self, weights: np.ndarray) -> None:
@@ -26,7 +26,7 @@ class AliasTable:
             self.keep[tall] = heights[tall]
             if heights[tall] < 1:
                 low.append(high.pop())
-        self.keep[low + high] = 1  # what is left is 1 but for rounding
+        self.keep[low + high] = 1  # the remaining columns are 1 up to rounding
 
     def draw(self, stream: Stream, shape: tuple[int, ...]) -> np.ndarray:
         """Ids of the shape."""

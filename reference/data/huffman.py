@@ -11,31 +11,31 @@ import numpy as np
 class Tree:
     """The path from the root to each word. V words have V - 1 inner nodes, numbered as they are made, the root last.
 
-    nodes: (V, L) the inner nodes on each path, L that of the longest one; after its end, the root, which is on every
-    path, so that it adds no row to a gradient. signs: (V, L) the turns, +1 where the code is 0, -1 where it is 1; after
-    the end, 0.
+    nodes: (V, L), the inner nodes on each path; L is the length of the longest path. After the end of a shorter path
+    comes the root. The root is on every path, so this adds no row to a gradient. signs: (V, L), the turns: +1 for code
+    0, -1 for code 1, and 0 after the end.
     """
 
     nodes: np.ndarray
     signs: np.ndarray
 
     def paths(self, words: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Nodes and signs (N, L) of some words, L the longest path of theirs."""
+        """Nodes and signs (N, L) of these words; L is the length of their longest path."""
         longest = np.abs(self.signs[words]).sum(axis=1).max()
         return self.nodes[words, :longest], self.signs[words, :longest]
 
 
 def huffman(counts: np.ndarray) -> Tree:
-    """The tree of the counts (V,), V at least 2: the two rarest are joined, again and again, the rarer with code 0.
+    """Build the tree of the counts (V,), V at least 2: join the two rarest repeatedly, and give the rarer one code 0.
 
-    Of equal counts, joined ones come before words, older ones before newer ones, and words of higher id before words of
-    lower id: the tree that word2vec.c's CreateBinaryTree makes of a vocabulary sorted by falling count.
+    Where counts are equal, joined nodes come before words, older nodes before newer ones, and words of higher id before
+    words of lower id. This is the tree of word2vec.c's CreateBinaryTree for a vocabulary sorted by falling count.
     """
     V = len(counts)
     words = np.argsort(-counts, kind="stable").tolist()  # the rarest at the end
     weight = [int(count) for count in counts]
     parent, code = [0] * (2 * V - 2), [0] * (2 * V - 2)
-    joined = V  # the rarest of the joined ones: their weights never fall
+    joined = V  # the rarest joined node, since each new one is at least as frequent
     for new in range(V, 2 * V - 1):
         total = 0
         for turn in (0, 1):

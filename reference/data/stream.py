@@ -8,7 +8,7 @@ WEIGHTS, BATCHES, NEGATIVES = 0, 1, 2  # the streams of a case's seed
 
 
 class Stream:
-    """Draws from raw PCG64 output, which NumPy promises never to change (NEP 19); its distributions may."""
+    """Draws from the raw output of PCG64, which NumPy promises never to change (NEP 19), unlike its distributions."""
 
     def __init__(self, *seed: int) -> None:
         self.bits = np.random.PCG64(np.random.SeedSequence(seed))
@@ -23,7 +23,7 @@ class Stream:
         return (2 * self.uniform(shape) - 1) * bound
 
     def ids(self, shape: tuple[int, ...], n: int, zipf: bool = False) -> np.ndarray:
-        """Ids in [0, n): uniform, or with a density that falls as 1/rank, as that of words does (Zipf 1949)."""
+        """Ids in [0, n): uniform, or with a density that falls as 1/rank, like that of words (Zipf 1949)."""
         u = self.uniform(shape)
         found = np.floor((n + 1.0) ** u) - 1 if zipf else np.floor(u * n)
         return np.minimum(found, n - 1).astype(np.int64)

@@ -17,10 +17,10 @@ TOPICS = "pydoc_data.topics"
 """English that ships with CPython, about 65,000 words in 79 chapters. It differs between patch releases."""
 
 CHAPTERS = 16
-"""How many chapters there are to tell apart: the longest of the topics, or equal parts of a file."""
+"""The number of chapters: the longest ones of the topics, or equal parts of a file."""
 
 WORD = re.compile(r"\w+(?:['’]\w+)*")
-"""What is a word of a text."""
+"""What counts as a word."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +38,7 @@ class Corpus:
 
     @cached_property
     def num_chapters(self) -> int:
-        """How many chapters a classifier tells apart; at least two, as a classifier needs two classes."""
+        """The number of chapters, which are a classifier's classes: at least two."""
         return max(2, int(self.chapters.max()) + 1)
 
     @staticmethod
@@ -63,7 +63,7 @@ class Corpus:
         return np.concatenate([a for a, _ in found]), np.concatenate([b for _, b in found])
 
     def bags(self, length: int) -> tuple[np.ndarray, np.ndarray]:
-        """Every paragraph in runs of `length` ids, the last run repeated to its end: ids (B, L) and chapters (B,)."""
+        """Every paragraph in bags of `length` ids, the last one filled by repetition: ids (B, L) and chapters (B,)."""
         runs = [
             (np.resize(ids[start : start + length], length), chapter)
             for ids, chapter in zip(self.sentences, self.chapters, strict=True)
@@ -73,9 +73,9 @@ class Corpus:
 
 
 def kept(counts: np.ndarray, threshold: float) -> np.ndarray:
-    """How likely each word is to stay in a subsampled text: (sqrt(f/t) + 1) t/f, at most 1, f its share of all words.
+    """The probability that subsampling keeps each word: (sqrt(f/t) + 1) t/f, at most 1; f is its share of all words.
 
-    The formula of word2vec.c. That of the paper (Mikolov et al. 2013b, section 2.3), sqrt(t/f), keeps a little less.
+    This is the formula of word2vec.c. The paper's, sqrt(t/f), keeps a little less (Mikolov et al. 2013b, section 2.3).
     """
     ratio = threshold * counts.sum() / counts
     return np.minimum(np.sqrt(ratio) + ratio, 1)
@@ -83,9 +83,9 @@ def kept(counts: np.ndarray, threshold: float) -> np.ndarray:
 
 @cache
 def read(source: str, min_count: int | None = None) -> Corpus:
-    """A corpus from `pydoc_data.topics` or from a UTF-8 file, of the words that occur min_count times.
+    """A corpus from `pydoc_data.topics` or from a UTF-8 file, of the words that occur at least min_count times.
 
-    min_count: 5 unless given, and 1 for a file of fewer than 1000 words.
+    min_count: 5 by default, or 1 for a file of fewer than 1000 words.
 
     Raises:
         BadInput: the file is missing, empty, binary, not UTF-8, or has fewer than two different words.
@@ -99,14 +99,14 @@ def read(source: str, min_count: int | None = None) -> Corpus:
 
 
 def read_string(content: str, min_count: int, name: str = "the text") -> Corpus:
-    """A corpus from a string, in CHAPTERS parts of about as many paragraphs each."""
+    """A corpus from a string, split into CHAPTERS parts with about the same number of paragraphs."""
     paragraphs = _paragraphs(content)
     parts = np.array_split(np.arange(len(paragraphs)), max(1, min(CHAPTERS, len(paragraphs))))
     return _corpus([[paragraphs[i] for i in part] for part in parts], name, min_count)
 
 
 def decoded(path: Path) -> str:
-    """The text of a UTF-8 file. Raises BadInput where it cannot be read or is none."""
+    """The text of a UTF-8 file. Raises BadInput if it cannot be read or is not UTF-8 text."""
     try:
         raw = path.read_bytes()
     except OSError as error:

@@ -1,8 +1,8 @@
 """Implementations that are wrong in one known way, and right otherwise.
 
-Each replaces a function or two of the NumPy twin by a wrong one, made of the right one. They serve twice: the suite
-must tell every one of them from the right twin, which proves that it can fail; and what a user's implementation gets
-wrong is compared with each of them, so that the verdict can name the mistake. One file for each part of the twin.
+Each replaces one or two functions of the NumPy twin with wrong ones, made from the right ones. They have two uses. The
+suite must tell each of them from the right twin, which proves that the suite can fail. And a user's wrong results are
+compared with each of them, so that the verdict can name the mistake. There is one file for each part of the twin.
 """
 
 from reference.mistakes import activations, glove, layers, lookup, losses, objectives, optimizers, pooling

@@ -1,10 +1,10 @@
-"""Which known mistake explains what an implementation gets wrong.
+"""Finds the known mistakes that explain what an implementation gets wrong.
 
-Each mistake is an implementation too, so it is held against the candidate as everything else is held against the truth:
-in every stage and step, within the same tolerance. It is named where it equals the candidate, provided that it equals
-it, or is not made at all, in every other case too, be it one that the candidate fails or one that it passes. Where no
-single mistake explains a result, two at once are tried, of which one alone shows in a tensor of its own. Where that
-finds nothing either, no mistake is named, and the explanation says what can be seen.
+Each mistake is an implementation too. So it is compared with the candidate in every stage and step, within the same
+tolerance as usual. A mistake explains a failed case if it equals the candidate there. In every other case, failed or
+passed, it must also equal the candidate, or have no effect. If no single mistake explains a result, pairs are tried
+where one of the two shows alone in some tensor. If that finds nothing either, no mistake is named, and the explanation
+describes what can be seen.
 """
 
 from __future__ import annotations
@@ -31,25 +31,25 @@ from reference.mistakes.known import RIGHT, Known, known, makeable
 from reference.mistakes.planting import together
 
 STEPS = 20
-"""Cases of more steps are left out."""
+"""Cases with more steps are not diagnosed."""
 
 PROBES = 6
-"""So many of the cases that fail are looked at first, to drop the mistakes that explain none of them."""
+"""The number of failed cases to look at first. Mistakes that explain none of these are dropped."""
 
 PASSED = 40
-"""The largest number of cases that pass that are looked at."""
+"""At most this many passed cases are looked at."""
 
 FEW = 4
-"""Where more mistakes than this explain a result and no case tells them apart, none of them is named."""
+"""If more mistakes than this explain a result and no case tells them apart, none of them is named."""
 
 PARTS = 8
-"""Where two mistakes at once are looked for, one of the two is among so many that explain the most tensors."""
+"""In a pair of mistakes, one is among this many mistakes that explain the most tensors."""
 
 SINGLE = 32 * float(np.finfo(np.float32).eps)
-"""Where nothing is off by more than this part of its row's largest entry, some of it may have been float32."""
+"""If no entry is off by more than this fraction of its row's largest entry, float32 may have been used somewhere."""
 
 LISTED = 8
-"""The largest number of rows or tensors in one line."""
+"""At most this many rows or tensors are listed in one line."""
 
 Hypothesis = tuple[str, ...]
 """The names of the mistakes that are made."""
@@ -58,17 +58,17 @@ Hypotheses = dict[Hypothesis, Implementation]
 
 
 def diagnose(candidate: Implementation, results: Sequence[Result]) -> dict[Result, Explanation]:
-    """What explains each result that disagrees, or what can be seen of it.
+    """The explanation of each result that disagrees, or what can be seen.
 
-    results: all that there are of the candidate, those that agree too: no mistake is named that one of them rules out.
-    A case of more than `STEPS` steps is left out.
+    results: all results of the candidate, also those that agree, since they rule out mistakes. Cases with more than
+    `STEPS` steps are left out.
     """
     passed = spread((result for result in results if result.verdict == "agree" and result.case.steps <= STEPS), PASSED)
     short = [result for result in results if result.verdict == "disagree" and result.case.steps <= STEPS]
     if not short:
         return {}
     right: Hypotheses = {(): RIGHT}
-    failed = [result for result in short if not alike(result.case, right, candidate)]  # or it is a matter of rounding
+    failed = [result for result in short if not alike(result.case, right, candidate)]  # others differ only by rounding
     every = known()
     singles: Hypotheses = {(name,): one.mistake for name, one in every.items()}
     explained = sifted(singles, candidate, failed, passed)
@@ -98,7 +98,7 @@ def diagnose(candidate: Implementation, results: Sequence[Result]) -> dict[Resul
 
 
 def spread(results: Iterable[Result], number: int = PROBES) -> list[Result]:
-    """So many of the results, of cases that differ as much as possible; small cases come first."""
+    """At most `number` results, from cases that differ as much as possible. Small cases come first."""
     small = sorted(results, key=lambda result: (result.case.dtype != "float64", size(result.case)))
     kinds: dict[Any, list[Result]] = {}
     for result in small:
@@ -111,27 +111,27 @@ def spread(results: Iterable[Result], number: int = PROBES) -> list[Result]:
 
 
 def size(case: Case) -> int:
-    """How many parameters are updated in all steps together."""
+    """The number of parameters updated in all steps together."""
     return case.steps * sum(int(np.prod(shape)) for shape in case.model.shapes.values())
 
 
 @functools.cache
 def made(case: Case) -> frozenset[str]:
-    """The names of the mistakes in functions that the case calls; all others are not made in it."""
+    """The names of the mistakes in functions that the case calls. Other mistakes have no effect in it."""
     return frozenset(makeable(case, {name: one.mistake for name, one in known().items()}))
 
 
 def alike(case: Case, hypotheses: Hypotheses, other: Implementation) -> Hypotheses:
-    """Those that equal the other implementation in all that it covers of the case."""
+    """The hypotheses that equal the other implementation in everything that it covers of the case."""
     results = compared(case, hypotheses, other)
     return {names: hypotheses[names] for names, result in results.items() if result.verdict == "agree"}
 
 
 def compared(case: Case, hypotheses: Hypotheses, other: Implementation) -> dict[Hypothesis, Result]:
-    """The results of hypotheses that are held against the other implementation, as against the truth.
+    """The results of comparing hypotheses with the other implementation, taken as the truth.
 
-    They end with the first step where the other one has no update, or with the step that leaves it with parameters that
-    are not finite: what comes of these differs from one way to write the same formula to another.
+    They end with the first step where the other one has no update or its parameters are no longer finite. After that,
+    different ways to write the same formula give different results.
     """
     if not hypotheses:
         return {}
@@ -153,7 +153,7 @@ def sifted(
     failed: Sequence[Result],
     passed: Sequence[Result],
 ) -> dict[Hypothesis, list[Result]]:
-    """The hypotheses that equal the candidate in some case that it fails, and in all others too or are not made there.
+    """The hypotheses that equal the candidate in some failed case, and in every other case where they have an effect.
 
     Returns for each the results that it explains.
     """
@@ -180,10 +180,10 @@ def sifted(
 def trusted(
     explained: Mapping[Hypothesis, list[Result]], failed: Sequence[Result], passed: Sequence[Result]
 ) -> dict[Hypothesis, list[Result]]:
-    """The same, without what NaN or infinity explains that might be anybody's, since one looks like another.
+    """The same, without results that only NaN or infinity explains, since one NaN looks like another.
 
-    They count for a mistake that explains all of them wherever it is made, if the candidate is right in another case in
-    which it is made, or finite in one that it explains.
+    Such results still count for a mistake that explains all of them wherever it is made, if the candidate is right in
+    another case where the mistake is made, or finite in a case that it explains.
     """
     lost = [result for result in failed if not finite(result)]
 
@@ -203,7 +203,7 @@ def trusted(
 
 
 def finite(result: Result) -> bool:
-    """Whether it disagrees in finite numbers, or in the form, alone."""
+    """Whether the result disagrees only in finite numbers or in form."""
     return all(isinstance(d.got, str) or math.isfinite(d.got) for d in result.divergences)
 
 
@@ -211,7 +211,7 @@ OneByOne = Callable[[Case], dict[str, Result]]
 
 
 def one_by_one(candidate: Implementation, every: Mapping[str, Known]) -> OneByOne:
-    """A function that holds each mistake that is made in a case against the candidate, and does so once."""
+    """A function that compares the candidate with each mistake made in a case, and remembers the results."""
 
     @functools.cache
     def held(case: Case) -> dict[str, Result]:
@@ -222,7 +222,7 @@ def one_by_one(candidate: Implementation, every: Mapping[str, Known]) -> OneByOn
 
 
 def pairs_for(failed: Sequence[Result], each: OneByOne, every: Mapping[str, Known]) -> Hypotheses:
-    """Every two mistakes of which one alone explains a tensor of a case that the candidate fails, but not all of it."""
+    """Every pair of mistakes where one alone explains some tensors of a failed case, but not all of them."""
     parts: dict[str, int] = {}
     for result in spread(failed, 2):
         for name, part in each(result.case).items():
@@ -239,34 +239,34 @@ def pairs_for(failed: Sequence[Result], each: OneByOne, every: Mapping[str, Know
 
 
 def wrong_of(result: Result) -> list[str]:
-    """The tensors that are off in the first stage that is, in the first step that is."""
+    """The tensors that are off in the first stage that is off, in the first step that is off."""
     return [d.tensor for d in result.divergences if d.stage == first_stage(result)]
 
 
 def first_stage(result: Result) -> Stage:
-    """The first stage that is off, of a result that disagrees."""
+    """The first stage that is off in a result that disagrees."""
     return min((d.stage for d in result.divergences), key=STAGES.index)
 
 
 def explained_by(part: Result, result: Result) -> list[str]:
-    """Those of the tensors that are off in the result in which a mistake, held against the candidate, equals it."""
+    """The tensors that are off in the result, and where the mistake equals the candidate."""
     if part.verdict not in ("agree", "disagree") or part.steps < result.steps:
         return []
     stage = first_stage(result)
     off = off_in(part, stage) if part.steps == result.steps else set()
-    # of what has another form than the contract's, nothing is compared
+    # nothing is compared if the form is not that of the contract
     return [tensor for tensor in wrong_of(result) if tensor not in off and part.worst_of(stage, tensor) is not None]
 
 
 def off_in(result: Result, stage: Stage) -> set[str]:
-    """The tensors that are off in a stage of the step in which the result ended."""
+    """The tensors that are off in a stage of the step where the result ended."""
     return {d.tensor for d in result.divergences if d.stage == stage}
 
 
 def tensors_alone(failed: Sequence[Result], each: OneByOne, every: Mapping[str, Known]) -> dict[str, list[str]]:
-    """Of what has no name, the tensors that by themselves are what a known mistake makes of them, wherever it is made.
+    """For results without a name: single tensors that equal what a known mistake makes of them, wherever it is made.
 
-    Returns by the tensor a sentence for each such mistake, of which there are few.
+    Returns, by tensor, one sentence for each such mistake, if they are few.
     """
     equal: dict[str, set[str]] = {}
     other: dict[str, set[str]] = {}
@@ -279,7 +279,7 @@ def tensors_alone(failed: Sequence[Result], each: OneByOne, every: Mapping[str, 
             for tensor in off_in(part, first_stage(result)):
                 other.setdefault(tensor, set()).add(name)
     left = {tensor: sorted(names - other.get(tensor, set())) for tensor, names in equal.items()}
-    words = "by itself it equals {} ({}), which does not explain all that is wrong"
+    words = "this tensor alone equals {} ({}), which does not explain everything that is wrong"
     return {
         tensor: [words.format(every[name].mistake.sentence, name) for name in names]
         for tensor, names in left.items()
@@ -291,7 +291,7 @@ def tensors_alone(failed: Sequence[Result], each: OneByOne, every: Mapping[str, 
 
 
 def causes_of(result: Result, names: Hypothesis, candidate: Implementation, every: Mapping[str, Known]) -> list[Cause]:
-    """What each of the mistakes does in the case, with the tensors in which it shows."""
+    """What each of the mistakes does in the case, with the tensors where it shows."""
     shows = {names: wrong_of(result)}
     if len(names) > 1:
         alone = compared(result.case, {(name,): every[name].mistake for name in names}, candidate)
@@ -299,7 +299,7 @@ def causes_of(result: Result, names: Hypothesis, candidate: Implementation, ever
         taken = {tensor for tensors in shows.values() for tensor in tensors}
         rest = [tensor for tensor in wrong_of(result) if tensor not in taken]
         for one in alone:
-            # or it shows in a later stage alone, in what the other one does not explain
+            # or it shows only in a later stage, in tensors that the other one does not explain
             others = (part for other, part in alone.items() if other != one)
             later = dict.fromkeys(d.tensor for part in others for d in part.divergences)
             shows[one] = shows[one] or rest or list(later)
@@ -313,7 +313,7 @@ def causes_of(result: Result, names: Hypothesis, candidate: Implementation, ever
 
 
 def place(result: Result, tensors: Sequence[str]) -> str:
-    """The row that is furthest off among the tensors' tables, and how often its id occurs in the batch."""
+    """The row of the tensors that is most off, and how often its id occurs in the batch."""
     for divergence in result.divergences:
         table = divergence.tensor
         if table in tensors and table in result.case.model.tables and divergence.index and divergence.stage == "grads":
@@ -325,19 +325,19 @@ def place(result: Result, tensors: Sequence[str]) -> str:
 
 
 def batch_of(result: Result) -> Batch:
-    """The batch of the step in which the result ended."""
+    """The batch of the step where the result ended."""
     *_, batch = (batch for batch, _ in zip(result.case.batches(), range(result.steps), strict=False))
     return batch
 
 
 def occurrences(case: Case, batch: Batch, table: str) -> np.ndarray:
-    """The ids that the batch looks up in a table, each as often as it does; of a table read whole, each once."""
+    """The ids that the batch looks up in a table, with repetitions. A table that is read whole has each id once."""
     ids = case.model.looked_up(batch).get(table)
     return np.arange(case.model.shapes[table][0]) if ids is None else ids
 
 
 def observations(result: Result, candidate: Implementation) -> list[str]:
-    """What can be seen of a disagreement that no known mistake explains, stage by stage of the step in which it is."""
+    """What can be seen of a disagreement without a known cause, stage by stage, in the step where it appears."""
     truth, runner, before = outputs(result.case, candidate)
     seen = [f"before step {result.steps}: right"] if result.steps > 1 else []
     first = first_stage(result)
@@ -360,7 +360,7 @@ def observations(result: Result, candidate: Implementation) -> list[str]:
 
 
 def outputs(case: Case, candidate: Implementation) -> tuple[Runner, Runner, Params]:
-    """The truth, or the NumPy twin, and the candidate, after the step in which they part; the parameters before it."""
+    """The truth (or the NumPy twin) and the candidate after the step where they differ, and the parameters before."""
     weights = case.weights()
     truth = start(case, "truth", exact if exact.feasible(case) else RIGHT, weights)
     runner = start(case, "candidate", candidate, weights)
@@ -373,9 +373,9 @@ def outputs(case: Case, candidate: Implementation) -> tuple[Runner, Runner, Para
 def facts(
     result: Result, stage: Stage, tensor: str, expected: Any, got: Any, before: np.ndarray | None = None
 ) -> list[str]:
-    """Of one tensor: a constant ratio, float32's digits, and which rows are off if these have something in common.
+    """Facts about one tensor: a constant ratio, float32's digits, and the wrong rows, if they have a common trait.
 
-    before: what the parameter was before the step; then the ratio is that of the update.
+    before: the parameter before the step. If it is given, the ratio is that of the update.
     """
     case = result.case
     if isinstance(expected, RowGrad):
@@ -394,19 +394,19 @@ def facts(
         was = np.zeros_like(expected) if before is None else before
         same = ratio((expected - was)[off], (got - was)[off], np.broadcast_to(allowed, off.shape)[off])
         what = "got is" if before is None else "the update is"
-        where = ", in every entry that is off" if np.count_nonzero(off) > 1 else ""
+        where = " in every entry that is off" if np.count_nonzero(off) > 1 else ""
         found = [f"{what} {same} times what is expected{where}"] if same else []
         if case.dtype == "float64" and (np.abs(got - expected) <= SINGLE * row_sizes(expected)[..., None]).all():
-            found.append("right to within the digits of float32, in which some of it may have been computed")
+            found.append("right to float32's digits; part of the computation may be in float32")
     if tensor in case.model.tables and expected.ndim == 2:
         rows, ids = np.flatnonzero(off.any(axis=1)), occurrences(case, batch_of(result), tensor)
         read, times = np.unique(ids, return_counts=True)
         kinds = {
-            "just those whose ids occur more than once": read[times > 1],
-            "just those whose ids occur once": read[times == 1],
-            "just those that were looked up": read,
-            "just those that were not looked up": np.setdiff1d(np.arange(len(expected)), read),
-            "just the row of the padding": np.array([getattr(case.model, "padding_idx", None)]),
+            "exactly those that occur more than once": read[times > 1],
+            "exactly those that occur once": read[times == 1],
+            "exactly those that were looked up": read,
+            "exactly those that were not looked up": np.setdiff1d(np.arange(len(expected)), read),
+            "only the padding row": np.array([getattr(case.model, "padding_idx", None)]),
         }
         common = [words for words, kind in kinds.items() if np.array_equal(rows, kind)]
         what = "off" if np.isfinite(got).all() else "not finite"
@@ -415,20 +415,20 @@ def facts(
 
 
 def ratio(expected: np.ndarray, got: np.ndarray, allowed: np.ndarray) -> str:
-    """How many times the expected values (N,) the others are, if that is the same number to within what is allowed."""
+    """The factor between the expected values (N,) and those we got, if it is constant within the tolerance."""
     largest = np.abs(expected).argmax() if expected.size else 0
     if not expected.size or not expected[largest]:
         return ""
     times = got[largest] / expected[largest]
     rest = np.abs(got - times * expected)
     same = (rest <= allowed * max(1.0, abs(times))).all()
-    # or it is a matter of rounding
+    # otherwise rounding could explain it
     clear = np.median(np.abs(got - expected)) > 8 * np.median(rest)
     digits = -math.log10(max(allowed[largest] / abs(got[largest] or 1), 1e-6))
     return f"{times + 0.0:.{max(2, int(digits))}g}" if same and clear and abs(times - 1) > 1e-3 else ""
 
 
 def listed(rows: np.ndarray) -> str:
-    """The first rows, and how many more there are."""
+    """The first rows, and the number of the others."""
     more = f" and {len(rows) - LISTED} more" if len(rows) > LISTED else ""
     return ", ".join(map(str, rows[:LISTED].tolist())) + more

@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from typing import Literal
 
 Kind = Literal["mistake", "variant"]
-"""A variant is another framework's convention; everybody may choose."""
+"""A variant is another framework's convention. It is a choice, not an error."""
 
 
 @dataclass(frozen=True)
 class Cause:
-    """A known mistake or variant that explains a disagreement, and the tensors in which it shows first.
+    """A known mistake or variant that explains a disagreement, and the tensors where it shows first.
 
-    sentence: says so, with the row where that is one. wrong, right: the line to look for, and what should stand there.
+    sentence: describes it, with a row of a table if there is one. wrong, right: the line to look for, and the line that
+    should be there.
     """
 
     name: str
@@ -26,12 +27,12 @@ class Cause:
 
 @dataclass(frozen=True)
 class Explanation:
-    """Why a result disagrees: the causes that are known, or where there is none, what can be seen of it."""
+    """Why a result disagrees: the known causes, or, if there are none, what can be seen."""
 
     causes: tuple[Cause, ...] = ()
     observed: tuple[str, ...] = ()
 
     @property
     def variants_alone(self) -> bool:
-        """Whether nothing is wrong but that another convention is followed."""
+        """Whether all causes are variants, so nothing is wrong."""
         return bool(self.causes) and all(cause.kind == "variant" for cause in self.causes)

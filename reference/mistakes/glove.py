@@ -18,7 +18,7 @@ BIASES = "center_bias.weight", "context_bias.weight"
 
 @mistake(
     "weighting",
-    "the loss in which every pair counts alike, whatever its count",
+    "the loss with equal weights for all pairs, regardless of their counts",
     wrong="loss = difference ** 2",
     right="loss = np.minimum((counts / x_max) ** alpha, 1) * difference ** 2",
 )
@@ -28,7 +28,7 @@ def cooccurrences_unweighted(right: Callable) -> Callable:
 
 @mistake(
     "weighting",
-    "the loss whose weights are capped on the wrong side: rare pairs count as much as those at x_max",
+    "the loss with weights capped on the wrong side: rare pairs count as much as pairs at x_max",
     wrong="weight = np.maximum((counts / x_max) ** alpha, 1)",
     right="weight = np.minimum((counts / x_max) ** alpha, 1)",
 )
@@ -38,7 +38,7 @@ def cap_from_below(right: Callable) -> Callable:
 
 @mistake(
     "weighting",
-    "the loss whose weights are not capped: pairs beyond x_max count more than those at it",
+    "the loss with uncapped weights: pairs above x_max count more than pairs at x_max",
     wrong="weight = (counts / x_max) ** alpha",
     right="weight = np.minimum((counts / x_max) ** alpha, 1)",
 )
@@ -48,7 +48,7 @@ def cap_forgotten(right: Callable) -> Callable:
 
 @mistake(
     "weighting",
-    "the loss whose weights grow as the counts themselves, without the power alpha",
+    "the loss with weights proportional to the counts, without the power alpha",
     wrong="weight = np.minimum(counts / x_max, 1)",
     right="weight = np.minimum((counts / x_max) ** alpha, 1)",
 )
@@ -58,7 +58,7 @@ def alpha_forgotten(right: Callable) -> Callable:
 
 @mistake(
     "least_squares",
-    "the loss whose weights stand under the square",
+    "the loss with the weights inside the square",
     wrong="loss = ((weight * difference) ** 2).sum()",
     right="loss = (weight * difference ** 2).sum()",
 )
@@ -70,13 +70,13 @@ def weights_squared(right: Callable) -> Callable:
 
 
 def shifted(right, shift, scores, counts, *options):
-    """The loss of scores to which something is added."""
+    """The loss with something added to the scores."""
     return right((scores + shift(counts)).astype(scores.dtype), counts, *options)
 
 
 @mistake(
     "least_squares",
-    "the loss of scores that are held against the counts instead of their logarithms",
+    "the loss of scores minus counts, instead of minus the logarithms of counts",
     wrong="difference = scores - counts",
     right="difference = scores - np.log(counts)",
 )
@@ -86,7 +86,7 @@ def log_of_counts_forgotten(right: Callable) -> Callable:
 
 @mistake(
     "least_squares",
-    "the loss with log(1 + count), which is kept from zero counts, for log(count)",
+    "the loss with log(1 + count), which avoids log(0), instead of log(count)",
     wrong="difference = scores - np.log(1 + counts)",
     right="difference = scores - np.log(counts)",
 )
@@ -96,7 +96,7 @@ def log_of_1_and_counts(right: Callable) -> Callable:
 
 @mistake(
     "least_squares",
-    "the loss in which the logarithm of the count is added to the score instead of subtracted",
+    "the loss with the logarithm of the count added to the score instead of subtracted",
     wrong="difference = scores + np.log(counts)",
     right="difference = scores - np.log(counts)",
     sources=("noaRricky/pytorch-glove#1",),
@@ -107,7 +107,7 @@ def log_of_counts_added(right: Callable) -> Callable:
 
 @mistake(
     "least_squares",
-    "the loss whose difference is not squared",
+    "the loss with the difference not squared",
     wrong="loss = (weight * difference).sum()",
     right="loss = (weight * difference ** 2).sum()",
     sources=("mryab/efficient-dl-systems#2",),
@@ -123,7 +123,7 @@ def square_forgotten(right: Callable) -> Callable:
 
 @mistake(
     "least_squares",
-    "half the gradient: the 2 of the square's slope is lost, and the loss is not halved",
+    "half the gradient: the square's derivative lacks its 2, although the loss is not halved",
     wrong="d = weight * difference",
     right="d = 2 * weight * difference",
     sources=("hans/glove.py#7",),
@@ -135,7 +135,7 @@ def square_slope_without_2(gradient, *given):
 
 @mistake(
     "least_squares",
-    "the gradient of the summed squares, where the loss is a mean over the pairs",
+    "the gradient of the summed squares, although the loss is a mean over the pairs",
     wrong="d = 2 * weight * difference",
     right="d = 2 * weight * difference / N",
 )
@@ -148,7 +148,7 @@ def squares_mean_forgotten(right: Callable) -> Callable:
 
 @mistake(
     "least_squares",
-    "the gradient in which pairs are not weighted as they are in the loss",
+    "the gradient without the weights of the pairs, which the loss has",
     wrong="d = 2 * difference",
     right="d = 2 * weight * difference",
 )
@@ -164,7 +164,7 @@ def weights_in_the_loss_alone(right: Callable) -> Callable:
 
 
 def zero(gradient):
-    """Nothing, in the same form."""
+    """The same form, with all values zero."""
     if isinstance(gradient, RowGrad):
         return RowGrad(gradient.rows, np.zeros_like(gradient.values), gradient.shape)
     return np.zeros_like(gradient)
@@ -190,7 +190,7 @@ def biases_left_out(right: Callable) -> Callable:
 
 @mistake(
     "GloVe.forward",
-    "the gradients of the vectors alone; the biases have none",
+    "the gradients of the vectors only; the biases have none",
     wrong="center -= lr * d * context; context -= lr * d * center",
     right="center -= lr * d * context; context -= lr * d * center; center_bias -= lr * d; context_bias -= lr * d",
 )
@@ -201,7 +201,7 @@ def biases_not_trained(gradients, *given):
 
 @mistake(
     "GloVe.forward",
-    "the biases of the other table: those of the centre are looked up by the context, and the other way round",
+    "the wrong biases: the centre's are looked up by the context's id, and the other way round",
     wrong="scores = products + center_bias[contexts] + context_bias[centers]",
     right="scores = products + center_bias[centers] + context_bias[contexts]",
 )
@@ -224,7 +224,7 @@ def biases_swapped(right: Callable) -> Callable:
 
 
 class InTurn(dict):
-    """Gradients of which that of the context table is computed when it is asked for, with the centres of then."""
+    """Gradients; that of the context table is computed only when it is read, with the centres of that moment."""
 
     def __init__(self, gradients, of_contexts):
         super().__init__(gradients)
@@ -236,7 +236,7 @@ class InTurn(dict):
 
 @mistake(
     "GloVe.forward",
-    "the update of the contexts by centres that have already been updated",
+    "the update of the contexts with centres that have already been updated",
     wrong="center -= lr * d * context; context -= lr * d * center",
     right="center, context = center - lr * d * context, context - lr * d * center",
     sources=("hans/glove.py#6",),

@@ -1,4 +1,4 @@
-"""The mistakes and variants that are known, by name."""
+"""The known mistakes and variants, by name."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from reference.mistakes.planting import MISTAKES, Mistake, calls
 from reference.mistakes.variants import VARIANTS
 
 RIGHT: Implementation = numpy_impl
-"""The implementation in which the mistakes are made, and which is right without them."""
+"""The implementation where the mistakes are made. Without them it is right."""
 
 
 @dataclass(frozen=True)
 class Known:
-    """One of them, and whether it is wrong or only another convention."""
+    """A mistake or variant, and which of the two it is."""
 
     mistake: Mistake
     kind: Kind
 
 
 def known() -> dict[str, Known]:
-    """Every mistake and every variant by its name."""
+    """Every mistake and variant, by name."""
     found = {name: Known(mistake, "mistake") for name, mistake in MISTAKES.items()}
     return found | {name: Known(variant, "variant") for name, variant in VARIANTS.items()}
 
 
 def makeable(case: Case, mistakes: Mapping[str, Mistake]) -> dict[str, Mistake]:
-    """Those of the mistakes that are in functions which the case calls."""
+    """The mistakes that are in functions called by the case."""
     functions = {function for mistake in mistakes.values() for function in mistake.plants}
     called = calls(case, functions)
     return {name: mistake for name, mistake in mistakes.items() if mistake.plants.keys() & called}

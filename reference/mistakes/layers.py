@@ -13,7 +13,7 @@ from reference.mistakes.planting import in_backward, mistake
 
 @mistake(
     "linear",
-    "the bias gradient of the first example alone instead of the sum over the batch",
+    "the bias gradient of the first example instead of the sum over the batch",
     wrong="db = d[0]",
     right="db = d.sum(axis=0)",
     sources=("mlpack/mlpack#3679",),
@@ -25,7 +25,7 @@ def bias_not_summed(gradients, d, x, weight, bias):
 
 @mistake(
     "linear",
-    "the bias gradient that is averaged over the batch, though the loss has done so already",
+    "the bias gradient averaged over the batch a second time, after the loss",
     wrong="db = d.mean(axis=0)",
     right="db = d.sum(axis=0)",
     sources=("deeplearning4j/deeplearning4j#366", "kvfrans/notes#5"),
@@ -37,7 +37,7 @@ def bias_averaged(gradients, d, x, weight, bias):
 
 @mistake(
     "linear",
-    "the weight gradient that is averaged over the batch, though the loss has done so already",
+    "the weight gradient averaged over the batch a second time, after the loss",
     wrong="dW = d.T @ x / len(x)",
     right="dW = d.T @ x",
 )
@@ -60,7 +60,7 @@ def bias_gradient_forgotten(gradients, d, x, weight, bias):
 
 @mistake(
     "linear",
-    "the weight gradient that is transposed, which a square layer does not notice",
+    "the transposed weight gradient, which goes unnoticed in a square layer",
     wrong="dW = x.T @ d",
     right="dW = d.T @ x",
 )
@@ -72,7 +72,7 @@ def weight_gradient_transposed(gradients, d, x, weight, bias):
 
 @mistake(
     "linear",
-    "the input gradient through the transposed weight, which a square layer does not notice",
+    "the input gradient through the transposed weight, which goes unnoticed in a square layer",
     wrong="dx = d @ weight.T",
     right="dx = d @ weight",
 )
@@ -84,7 +84,7 @@ def input_gradient_transposed(gradients, d, x, weight, bias):
 
 @mistake(
     "linear",
-    "the layer that multiplies by its weight untransposed, which a square layer does not notice",
+    "the layer that does not transpose its weight, which goes unnoticed in a square layer",
     wrong="y = x @ weight + bias",
     right="y = x @ weight.T + bias",
 )
@@ -103,7 +103,7 @@ def weight_transposed(right: Callable) -> Callable:
 
 @mistake(
     "Trainer.loss_and_grads",
-    "the gradient added to that of the steps before, which nobody has set to zero",
+    "the gradient added to those of earlier steps, because it is not set to zero",
     wrong="loss.backward(); optimizer.step()",
     right="optimizer.zero_grad(); loss.backward(); optimizer.step()",
     sources=("karpathy/llm.c#548", "facebookresearch/nwm#16"),

@@ -15,7 +15,7 @@ from reference.mistakes.planting import mistake
 
 @mistake(
     "rows_of",
-    "the gradient whose row i is that of the i-th position instead of that of id i",
+    "the gradient with the i-th position's gradient in row i, instead of that of id i",
     wrong="table_grad[:len(d)] = d",
     right="np.add.at(table_grad, ids, d)",
 )
@@ -58,7 +58,7 @@ def duplicates_first_kept(right: Callable) -> Callable:
 
 
 def with_one_of(grad, ids, places, d, source):
-    """The gradient whose rows have that of one place each: places (U,) of the distinct ids, in their order."""
+    """The gradient that takes one place for each row: places (U,), one for each distinct id, in order."""
     places = places[np.isin(ids[places], grad.rows)]
     grad.values[np.searchsorted(grad.rows, ids[places])] = d[places if source is None else source[places]]
     return grad
@@ -81,7 +81,7 @@ def duplicates_averaged(right: Callable) -> Callable:
 
 @mistake(
     "rows_of",
-    "the gradient whose rows are shifted by one, as if ids began at 1",
+    "the gradient with rows shifted by one, as if ids began at 1",
     wrong="np.add.at(table_grad, ids + 1, d)",
     right="np.add.at(table_grad, ids, d)",
 )
@@ -120,7 +120,7 @@ def padding_row_kept(right: Callable) -> Callable:
 
 @mistake(
     "by_frequency",
-    "the gradient that is not divided by the frequency of the ids, though scale_grad_by_freq is asked for",
+    "the gradient not divided by the ids' frequencies, despite scale_grad_by_freq",
     wrong="return table_grad",
     right="return table_grad / np.maximum(np.bincount(ids, minlength=V), 1)[:, None]",
 )
@@ -130,7 +130,7 @@ def frequency_forgotten(right: Callable) -> Callable:
 
 @mistake(
     "by_frequency",
-    "the gradient over the frequency of another id: counted by place among the distinct ids, not by id",
+    "the gradient divided by another id's frequency: indexed by place among the distinct ids, not by id",
     wrong="_, counts = np.unique(ids, return_counts=True); table_grad[:len(counts)] /= counts[:, None]",
     right="table_grad /= np.maximum(np.bincount(ids, minlength=V), 1)[:, None]",
     sources=("pytorch/pytorch#190063",),
@@ -147,7 +147,7 @@ def frequency_of_another_id(right: Callable) -> Callable:
 
 @mistake(
     ("embedding", "embedding_bag"),
-    "the table that has fewer rows than there are ids",
+    "the table with fewer rows than there are ids",
     wrong="nn.Embedding(len(vocabulary) - 2, D)",
     right="nn.Embedding(len(vocabulary), D)",
     sources=("boathit/t2vec#17",),
@@ -161,7 +161,7 @@ def vocabulary_too_small(right: Callable) -> Callable:
 
 @mistake(
     ("Embedding.forward", "EmbeddingBag.forward"),
-    "the table whose rows were rescaled to max_norm in a copy, for the output alone",
+    "the table without max_norm, which rescaled only a copy for the output",
     wrong="rows = renorm(weight[ids], max_norm)",
     right="weight[rows] = renorm(weight[rows], max_norm); rows = weight[ids]",
     sources=("pytorch/pytorch#26596",),
@@ -172,7 +172,7 @@ def max_norm_on_a_copy(right: Callable) -> Callable:
 
 @mistake(
     "renorm",
-    "the table whose rows were all rescaled to max_norm, not only those that were looked up",
+    "the table with all rows rescaled to max_norm, not only the looked-up ones",
     wrong="renorm(weight, np.arange(len(weight)), max_norm, norm_type)",
     right="renorm(weight, ids, max_norm, norm_type)",
 )
@@ -182,7 +182,7 @@ def max_norm_of_every_row(right: Callable) -> Callable:
 
 @mistake(
     "renorm",
-    "the table whose rows are not rescaled, though max_norm is asked for",
+    "the table with rows that are not rescaled, despite max_norm",
     wrong="rows = weight[ids]",
     right="renorm(weight, ids, max_norm, norm_type); rows = weight[ids]",
 )
@@ -192,7 +192,7 @@ def max_norm_forgotten(right: Callable) -> Callable:
 
 @mistake(
     "renorm",
-    "the table whose rows were rescaled by their 2-norm, whatever norm_type says",
+    "the table with rows rescaled by their 2-norm, despite norm_type",
     wrong="norms = np.linalg.norm(weight[rows], axis=1)",
     right="norms = np.linalg.norm(weight[rows], norm_type, axis=1)",
 )
@@ -202,7 +202,7 @@ def norm_type_forgotten(right: Callable) -> Callable:
 
 @mistake(
     "renorm",
-    "the table whose short rows were scaled up to max_norm as well",
+    "the table with short rows scaled up to max_norm",
     wrong="weight[rows] *= max_norm / norms",
     right="weight[rows] *= np.minimum(max_norm / norms, 1)",
 )

@@ -1,4 +1,4 @@
-"""What goes wrong in the losses, and in the gradients that they send back."""
+"""What goes wrong in the losses and their gradients."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from reference.mistakes.planting import in_backward, mistake
 
 
 def distribution(logits, target, weight=None, ignore_index=-100, reduction="mean", label_smoothing=0.0):
-    """What `cross_entropy` differentiates towards, (N, C) with class weights in it, and what it divides by."""
+    """The target distribution of `cross_entropy`, (N, C) with class weights in it, and its divisor."""
     n, classes = logits.shape
     weight = np.ones(classes, logits.dtype) if weight is None else weight
     q, divisor, counted = target, n, np.ones(n, bool)
@@ -52,7 +52,7 @@ def sign_turned(gradient, logits, target, **options):
 
 @mistake(
     "cross_entropy",
-    "the softmax probabilities for the gradient, from which nobody has subtracted the target",
+    "the softmax probabilities for the gradient, without subtracting the target",
     wrong="d = softmax(logits)",
     right="d = softmax(logits) - onehot",
 )
@@ -64,7 +64,7 @@ def target_not_subtracted(gradient, logits, target, **options):
 
 @mistake(
     "cross_entropy",
-    "the loss of probabilities that went through softmax twice",
+    "the loss of probabilities after a second softmax",
     wrong="loss = cross_entropy(softmax(logits), target)",
     right="loss = cross_entropy(logits, target)",
     sources=("Lightning-Universe/lightning-bolts#654", "tflearn/tflearn#562"),
@@ -101,7 +101,7 @@ def softmax_over_the_batch(right: Callable) -> Callable:
 
 @mistake(
     "cross_entropy",
-    "the loss -log(p + 1e-9), which is not the -log(p) that is differentiated",
+    "the loss -log(p + 1e-9), although the gradient is of -log(p)",
     wrong="loss = -np.log(p[range(N), target] + 1e-9).mean()",
     right="loss = -log_softmax(logits)[range(N), target].mean()",
 )
@@ -136,7 +136,7 @@ def softmax_overflows(right: Callable) -> Callable:
 
 
 def undivided(right: Callable) -> Callable:
-    """The loss is a mean, its gradient that of the sum."""
+    """The loss is a mean, but its gradient is that of the sum."""
 
     def wrong(*given, reduction, **options):
         return right(*given, reduction=reduction, **options)[0], right(*given, reduction="sum", **options)[1]
@@ -146,7 +146,7 @@ def undivided(right: Callable) -> Callable:
 
 @mistake(
     "cross_entropy",
-    "the gradient of the summed loss, where the loss is a mean",
+    "the gradient of the summed loss, although the loss is a mean",
     wrong="d = softmax(logits) - onehot",
     right="d = (softmax(logits) - onehot) / N",
 )
@@ -171,7 +171,7 @@ def mean_over_classes(right: Callable) -> Callable:
 
 @mistake(
     "cross_entropy",
-    "the mean that divides by the ignored targets too",
+    "the mean that counts ignored targets in its divisor",
     wrong="loss = losses[target != ignore_index].sum() / len(target)",
     right="loss = losses[target != ignore_index].mean()",
     sources=("linkedin/Liger-Kernel#974",),
@@ -191,7 +191,7 @@ def ignored_in_the_divisor(right: Callable) -> Callable:
 
 @mistake(
     "cross_entropy",
-    "the loss that counts the targets which ignore_index names",
+    "the loss that includes the targets equal to ignore_index",
     wrong="loss = cross_entropy(logits, target)",
     right="loss = cross_entropy(logits, target, ignore_index=ignore_index)",
     sources=("lucidrains/DALLE-pytorch#57",),
@@ -209,7 +209,7 @@ def ignore_index_forgotten(right: Callable) -> Callable:
 
 @mistake(
     "cross_entropy",
-    "the gradient without the class weights that the loss has",
+    "the gradient without the class weights of the loss",
     wrong="d = softmax(logits) - onehot",
     right="d = class_weight[target][:, None] * (softmax(logits) - onehot)",
 )
@@ -224,7 +224,7 @@ def class_weights_in_the_loss_alone(gradient, logits, target, weight=None, **opt
 
 @mistake(
     "cross_entropy",
-    "the gradient towards the hard target, where the loss is that of the smoothed one",
+    "the gradient towards the hard target, although the loss is of the smoothed target",
     wrong="d = (softmax(logits) - onehot) / N",
     right="d = (softmax(logits) - ((1 - s) * onehot + s / C)) / N",
 )
@@ -238,7 +238,7 @@ def smoothing_in_the_loss_alone(right: Callable) -> Callable:
 
 @mistake(
     "cross_entropy",
-    "the loss in which ignored targets keep their part of the label smoothing",
+    "the loss that includes the label smoothing of ignored targets",
     wrong="q = (1 - s) * onehot * counted + s / C",
     right="q = ((1 - s) * onehot + s / C) * counted",
     sources=("pytorch/pytorch#73205",),
@@ -278,7 +278,7 @@ def mse_without_2(gradient, output, target, reduction):
 
 @mistake(
     "mse_loss",
-    "the squared error averaged over the batch alone instead of all its entries",
+    "the squared error averaged over the batch instead of all entries",
     wrong="loss = ((output - target) ** 2).sum() / len(output)",
     right="loss = ((output - target) ** 2).mean()",
 )
@@ -293,7 +293,7 @@ def mse_over_the_batch(right: Callable) -> Callable:
 
 @mistake(
     "mse_loss",
-    "the gradient of the squared error over the batch alone, where the loss is the mean of all entries",
+    "the gradient of the squared error averaged over the batch, although the loss is the mean of all entries",
     wrong="d = 2 * (output - target) / len(output)",
     right="d = 2 * (output - target) / output.size",
     sources=("scikit-learn/scikit-learn#8349",),
@@ -305,7 +305,7 @@ def mse_gradient_over_the_batch(gradient, output, target, reduction):
 
 @mistake(
     "mse_loss",
-    "the gradient of the summed squared error, where the loss is a mean",
+    "the gradient of the summed squared error, although the loss is a mean",
     wrong="d = 2 * (output - target)",
     right="d = 2 * (output - target) / output.size",
 )

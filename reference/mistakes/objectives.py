@@ -19,7 +19,7 @@ from reference.mistakes.planting import in_backward, mistake
 
 @mistake(
     "softmax",
-    "the gradient in which the probabilities count for the first context of a centre only, not for each",
+    "the gradient with the probabilities counted once for each centre, not for each of its contexts",
     wrong="d = p; d[contexts] -= 1",
     right="d = len(contexts) * p; d[contexts] -= 1",
 )
@@ -75,7 +75,7 @@ def negatives_pulled(right: Callable) -> Callable:
 
 @mistake(
     "decisions",
-    "the gradient sigmoid(score) of a target, from which nobody has subtracted 1",
+    "the gradient sigmoid(score) of a target, without subtracting 1",
     wrong="d = sigmoid(scores)",
     right="d = sigmoid(scores) - is_target",
 )
@@ -87,7 +87,7 @@ def target_1_not_subtracted(gradients, hidden, table, ids, signs, reduction, spa
 
 @mistake(
     "decisions",
-    "the gradient with the sigmoid's own slope in it, which log(sigmoid) has not",
+    "the gradient multiplied by the sigmoid's slope, which log(sigmoid) cancels",
     wrong="d = (sigmoid(scores) - is_target) * sigmoid(scores) * (1 - sigmoid(scores))",
     right="d = sigmoid(scores) - is_target",
 )
@@ -101,7 +101,7 @@ def sigmoid_slope_too_many(gradients, hidden, table, ids, signs, reduction, spar
 
 @mistake(
     "decisions",
-    "the gradient of the summed loss, where the loss is a mean over the pairs",
+    "the gradient of the summed loss, although the loss is a mean over the pairs",
     wrong="d = sigmoid(scores) - is_target",
     right="d = (sigmoid(scores) - is_target) / N",
 )
@@ -128,7 +128,7 @@ def log_of_one_minus_sigmoid(right: Callable) -> Callable:
 
 @mistake(
     "log_sigmoid",
-    "the gradient of zero where the sigmoid is saturated, from 6 on",
+    "the gradient that is zero for scores of 6 and more, where the sigmoid is saturated",
     wrong="if abs(score) >= 6: continue",
     right="d = sigmoid(score) - is_target",
     sources=("piskvorky/gensim#2725",),
@@ -143,7 +143,7 @@ def saturated_skipped(gradient, d, x):
 
 @mistake(
     "negative_sampling",
-    "the gradient with accidental hits in it, which the loss leaves out",
+    "the gradient with accidental hits, which the loss leaves out",
     wrong="loss = masked(losses).sum(); d = sigmoid(scores) - is_target",
     right="loss = masked(losses).sum(); d = masked(sigmoid(scores) - is_target)",
 )
@@ -157,7 +157,7 @@ def hits_masked_in_the_loss_alone(right: Callable) -> Callable:
 
 @mistake(
     "negative_sampling",
-    "the gradient without accidental hits, which the loss has in it",
+    "the gradient without accidental hits, which the loss includes",
     wrong="loss = losses.sum(); d = masked(sigmoid(scores) - is_target)",
     right="loss = losses.sum(); d = sigmoid(scores) - is_target",
 )
@@ -171,7 +171,7 @@ def hits_masked_in_the_gradient_alone(right: Callable) -> Callable:
 
 @mistake(
     "decisions",
-    "the loss that counts a negative once which was drawn several times",
+    "the loss that counts a negative only once if it was drawn several times",
     wrong="negatives = set(negatives)",
     right="negatives = list(negatives)",
 )
@@ -245,7 +245,7 @@ def times(gradient, factor):
 
 @mistake(
     "hierarchical_softmax",
-    "the loss whose turns are the other way round: left where the code says right",
+    "the loss with turns the wrong way round: left where the code says right",
     wrong="sign = 2 * code - 1",
     right="sign = 1 - 2 * code",
 )
@@ -270,7 +270,7 @@ def root_left_out(right: Callable) -> Callable:
 
 @mistake(
     "hierarchical_softmax",
-    "the loss whose turns are taken one node too late",
+    "the loss with each turn taken one node too late",
     wrong="score = h @ nodes[i + 1]; sign = signs[i]",
     right="score = h @ nodes[i]; sign = signs[i]",
 )
@@ -309,7 +309,7 @@ def tables_swapped(right: Callable) -> Callable:
 
 @mistake(
     ("SkipGram.forward", "CBOW.forward"),
-    "the loss of words held against the table in which they were looked up: the two tables are tied",
+    "the loss of words compared with the table where they were looked up: the two tables are tied",
     wrong="scores = hidden @ center.T",
     right="scores = hidden @ context.T",
     sources=("udacity/deep-learning-v2-pytorch#199",),
@@ -358,7 +358,7 @@ def centre_of_one_context(right: Callable) -> Callable:
 )
 def centre_and_context_swapped(right: Callable) -> Callable:
     def wrong(self, p, batch):
-        # not where there are paths, which are those to the contexts, and not in blocks
+        # not with paths, which lead to the contexts, and not in blocks
         if isinstance(batch, PairBatch) and not isinstance(batch, PairPathsBatch):
             batch = replace(batch, centers=batch.contexts, contexts=batch.centers)
         return right(self, p, batch)
@@ -386,7 +386,7 @@ def window_one_short(right: Callable) -> Callable:
 
 @mistake(
     "CBOW.forward",
-    "the loss of contexts that have their centre in them",
+    "the loss of contexts that include their centre",
     wrong="context = words[i - window : i + window + 1]",
     right="context = words[i - window : i] + words[i + 1 : i + window + 1]",
     sources=("dalinvip/pytorch_word2vec#4",),
@@ -402,7 +402,7 @@ def centre_in_its_context(right: Callable) -> Callable:
 
 @mistake(
     "CBOW.forward",
-    "the loss in which a word that comes again has the context of its first occurrence",
+    "the loss with the context of a word's first occurrence for all its occurrences",
     wrong="i = words.index(word)",
     right="for i, word in enumerate(words)",
 )
@@ -416,7 +416,7 @@ def first_occurrence(right: Callable) -> Callable:
 
 
 def first_of(words):
-    """Where each of the distinct words occurs first."""
+    """The first position of each distinct word."""
     return np.unique(words, return_index=True)[1]
 
 
@@ -441,7 +441,7 @@ def without_last_words(batch):
 
 @mistake(
     "shared_negatives",
-    "the loss in which each shared negative counts whole for every pair, not num_negatives / shared of it",
+    "the loss with weight 1 for each shared negative of a pair, instead of num_negatives / shared",
     wrong="noes = log_sigmoid(-scores).sum()",
     right="noes = num_negatives / shared * log_sigmoid(-scores).sum()",
 )

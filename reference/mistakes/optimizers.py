@@ -16,7 +16,7 @@ EVERY = ("SGD.update", "Adagrad.update", "RMSprop.update", "Adam.update", "Spars
 
 
 def optioned(change: Callable[[Any], dict[str, Any]]) -> Callable[[Callable], Callable]:
-    """Plants an update that works with other options than it was given: change(options) are those that differ."""
+    """A plant: an update with changed options. change(options) returns the ones that differ."""
 
     def plant(right: Callable) -> Callable:
         def wrong(self, *given):
@@ -54,7 +54,7 @@ def update_added(right: Callable) -> Callable:
 
 @mistake(
     "Optimizer.step",
-    "the update of an optimizer that is made anew in every step, and so forgets its state",
+    "the update of an optimizer that is created again in every step, and so loses its state",
     wrong="for batch in batches: optimizer = Adam(model.parameters())",
     right="optimizer = Adam(model.parameters()); for batch in batches: ...",
     sources=("raskr/rust-autograd#16",),
@@ -74,7 +74,7 @@ def state_forgotten(right: Callable) -> Callable:
 
 @mistake(
     "with_decay",
-    "the update without weight decay, which is asked for",
+    "the update without the weight decay",
     wrong="grad = grad",
     right="grad = grad + weight_decay * param",
     sources=("PaddlePaddle/Paddle#5836",),
@@ -86,7 +86,7 @@ def decay_forgotten(right: Callable) -> Callable:
 
 @mistake(
     "with_decay",
-    "the update whose weight decay has its sign turned",
+    "the update with weight decay of the wrong sign",
     wrong="grad = grad - weight_decay * param",
     right="grad = grad + weight_decay * param",
 )
@@ -107,7 +107,7 @@ def only_where_there_is_a_gradient(right: Callable) -> Callable:
 
 @mistake(
     "with_decay",
-    "the update that decays only the rows which have a gradient",
+    "the update that decays only the rows with a gradient",
     wrong="grad[rows] += weight_decay * param[rows]",
     right="grad += weight_decay * param",
     sources=("tensorflow/addons#767", "pytorch/pytorch#25560"),
@@ -131,7 +131,7 @@ def eps_forgotten(right: Callable) -> Callable:
 
 @mistake(
     "root",
-    "the update with an eps of 1e-8, whatever was asked for",
+    "the update with an eps of 1e-8, instead of the given one",
     wrong="param -= lr * m / (np.sqrt(v) + 1e-8)",
     right="param -= lr * m / (np.sqrt(v) + eps)",
 )
@@ -154,7 +154,7 @@ def root_forgotten(right: Callable) -> Callable:
 
 @mistake(
     "SGD.update",
-    "the update whose first momentum is dampened too",
+    "the update with a dampened first momentum",
     wrong="buf = momentum * buf + (1 - dampening) * grad",
     right="buf = grad if first else momentum * buf + (1 - dampening) * grad",
 )
@@ -172,7 +172,7 @@ def dampened_at_first(right: Callable) -> Callable:
 
 @mistake(
     "SGD.update",
-    "the update in which each row's first gradient is not dampened, as if rows began one by one",
+    "the update that does not dampen each row's first gradient, as if each row had its own first step",
     wrong="buf[row] = grad if not buf[row].any() else momentum * buf[row] + (1 - dampening) * grad",
     right="buf = grad if step == 1 else momentum * buf + (1 - dampening) * grad",
 )
@@ -201,7 +201,7 @@ def dampening_forgotten(right: Callable) -> Callable:
 
 @mistake(
     "SGD.update",
-    "the update with plain momentum, where Nesterov's is asked for",
+    "the update with plain momentum instead of Nesterov's",
     wrong="param -= lr * buf",
     right="param -= lr * (grad + momentum * buf)",
 )
@@ -214,7 +214,7 @@ def nesterov_forgotten(right: Callable) -> Callable:
 
 @mistake(
     "Adagrad.update",
-    "the update whose learning rate has decayed in the first step already",
+    "the update with a learning rate that has already decayed in the first step",
     wrong="lr = lr / (1 + step * lr_decay)",
     right="lr = lr / (1 + (step - 1) * lr_decay)",
 )
@@ -232,7 +232,7 @@ def lr_decayed_at_first(right: Callable) -> Callable:
 
 @mistake(
     "Adagrad.update",
-    "the update with a learning rate that does not decay, though lr_decay is asked for",
+    "the update with a learning rate that does not decay, despite lr_decay",
     wrong="param -= lr * grad / (np.sqrt(total) + eps)",
     right="param -= lr / (1 + (step - 1) * lr_decay) * grad / (np.sqrt(total) + eps)",
 )
@@ -242,7 +242,7 @@ def lr_decay_forgotten(right: Callable) -> Callable:
 
 @mistake(
     "Adagrad.__init__",
-    "the update whose accumulator begins at 0, whatever initial_accumulator_value says",
+    "the update with an accumulator that starts at 0, despite initial_accumulator_value",
     wrong="total = np.zeros_like(param)",
     right="total = np.full_like(param, initial_accumulator_value)",
 )
@@ -256,7 +256,7 @@ def accumulator_begins_at_0(right: Callable) -> Callable:
 
 @mistake(
     "Adagrad.update",
-    "the update that knows the last gradient's square only, not the sum of all",
+    "the update with only the last gradient's square, instead of the sum of all",
     wrong="total = grad ** 2",
     right="total += grad ** 2",
 )
@@ -270,7 +270,7 @@ def squares_not_accumulated(right: Callable) -> Callable:
 
 @mistake(
     "RMSprop.update",
-    "the update that is not centred, though it is asked for",
+    "the update without centring, despite centered",
     wrong="param -= lr * grad / (np.sqrt(square_avg) + eps)",
     right="param -= lr * grad / (np.sqrt(square_avg - grad_avg ** 2) + eps)",
 )
@@ -280,7 +280,7 @@ def centering_forgotten(right: Callable) -> Callable:
 
 @mistake(
     "RMSprop.update",
-    "the update in which alpha weighs the new square, not the old ones",
+    "the update with alpha as the weight of the new square, instead of the old ones",
     wrong="square_avg = (1 - alpha) * square_avg + alpha * grad ** 2",
     right="square_avg = alpha * square_avg + (1 - alpha) * grad ** 2",
 )
@@ -293,7 +293,7 @@ def alpha_for_the_new(right: Callable) -> Callable:
 
 @dataclass(frozen=True, eq=False)
 class Squared(RowGrad):
-    """Rows that remember the sum of the squares of what was summed."""
+    """Rows that also have the sum of the squares of their terms."""
 
     squares: np.ndarray
 
@@ -318,7 +318,7 @@ def clipped_squares(right: Callable) -> Callable:
 
 
 def beginning_with(kind: str, more: Callable) -> Plant:
-    """A plant: the rows of a second moment begin the update with more(options) times the squares that are missing."""
+    """A plant: before the update, the rows of a second moment get more(options) times the missing squares."""
 
     def plant(right: Callable) -> Callable:
         def wrong(self, name, param, at, grad):
@@ -333,7 +333,7 @@ def beginning_with(kind: str, more: Callable) -> Plant:
 
 @mistake(
     "rows_of",
-    "the update in which the gradients of duplicate ids are squared before they are summed",
+    "the update that squares the gradients of duplicate ids before it sums them",
     wrong="np.add.at(total, ids, d ** 2)",
     right="grad = np.zeros_like(param); np.add.at(grad, ids, d); total += grad ** 2",
     also={
@@ -367,7 +367,7 @@ def bias_correction_forgotten(right: Callable) -> Callable:
 
 @mistake(
     "bias_correction",
-    "the update whose bias correction is that of the next step",
+    "the update with the bias correction of the next step",
     wrong="m_hat = m / (1 - beta ** (step + 1))",
     right="m_hat = m / (1 - beta ** step)",
 )
@@ -377,7 +377,7 @@ def bias_correction_a_step_ahead(right: Callable) -> Callable:
 
 @mistake(
     "bias_correction",
-    "the update whose bias correction is that of the step before, which in the first step is 0",
+    "the update with the bias correction of the previous step, which is 0 in the first step",
     wrong="for step in range(steps): m_hat = m / (1 - beta ** step)",
     right="for step in range(1, steps + 1): m_hat = m / (1 - beta ** step)",
     sources=("tracel-ai/burn#834", "deeplearning4j/nd4j#1227"),
@@ -388,7 +388,7 @@ def bias_correction_a_step_behind(right: Callable) -> Callable:
 
 @mistake(
     "bias_correction",
-    "the update whose bias correction is that of the first step in every step",
+    "the update with the bias correction of the first step in every step",
     wrong="m_hat = m / (1 - beta)",
     right="m_hat = m / (1 - beta ** step)",
     sources=("eriklindernoren/ML-From-Scratch#35",),
@@ -399,7 +399,7 @@ def bias_correction_of_the_first_step(right: Callable) -> Callable:
 
 @mistake(
     ("Adam.update", "SparseAdam.update"),
-    "the update that counts a step for each parameter, not one for all of them",
+    "the update that counts one step for each parameter, instead of one for all",
     wrong="for param in params: step += 1; update(param, step)",
     right="step += 1; for param in params: update(param, step)",
     sources=("DiffSharp/DiffSharp#292",),
@@ -417,7 +417,7 @@ def step_of_each_parameter(right: Callable) -> Callable:
 
 @mistake(
     ("Adam.update", "SparseAdam.update"),
-    "the update in which the two betas have changed places",
+    "the update with the two betas swapped",
     wrong="beta2, beta1 = betas",
     right="beta1, beta2 = betas",
 )
@@ -427,7 +427,7 @@ def betas_swapped(right: Callable) -> Callable:
 
 @mistake(
     "Adam.update",
-    "the update with the present second moment, where amsgrad asks for the largest so far",
+    "the update with the current second moment, despite amsgrad, which takes the largest so far",
     wrong="param -= lr * m_hat / (np.sqrt(v_hat) + eps)",
     right="param -= lr * m_hat / (np.sqrt(np.maximum(largest, v) / c2) + eps)",
 )
@@ -440,7 +440,7 @@ def amsgrad_forgotten(right: Callable) -> Callable:
 
 @mistake(
     "clip_grad_norm_",
-    "the update with gradients that are not clipped, though max_norm is asked for",
+    "the update with gradients that are not clipped, despite max_norm",
     wrong="optimizer.step()",
     right="clip_grad_norm_(parameters, max_norm); optimizer.step()",
     sources=("NVIDIA/OpenSeq2Seq#192",),
@@ -451,7 +451,7 @@ def clipping_forgotten(right: Callable) -> Callable:
 
 @mistake(
     "clip_grad_norm_",
-    "the update with gradients whose entries are clipped to max_norm, not their norm",
+    "the update with each gradient entry clipped to max_norm, instead of the norm",
     wrong="clip_grad_value_(parameters, max_norm)",
     right="clip_grad_norm_(parameters, max_norm)",
 )
@@ -466,7 +466,7 @@ def clipped_by_value(right: Callable) -> Callable:
 
 @mistake(
     "clip_grad_norm_",
-    "the update with gradients that are scaled to max_norm where they are shorter too",
+    "the update with gradients scaled to max_norm even if their norm is smaller",
     wrong="grad *= max_norm / total_norm",
     right="grad *= min(max_norm / total_norm, 1)",
 )
@@ -482,7 +482,7 @@ def clipping_scales_up(right: Callable) -> Callable:
 
 @mistake(
     "total_norm",
-    "the update with gradients that are clipped by the largest of their norms",
+    "the update with gradients clipped by the largest of their norms, instead of the total norm",
     wrong="total_norm = max(norm(grad) for grad in grads)",
     right="total_norm = np.sqrt(sum(norm(grad) ** 2 for grad in grads))",
 )
@@ -492,7 +492,7 @@ def clipped_by_the_largest(right: Callable) -> Callable:
 
 @mistake(
     "total_norm",
-    "the update with gradients that are clipped by the sum of their norms",
+    "the update with gradients clipped by the sum of their norms, instead of the total norm",
     wrong="total_norm = sum(norm(grad) for grad in grads)",
     right="total_norm = np.sqrt(sum(norm(grad) ** 2 for grad in grads))",
 )

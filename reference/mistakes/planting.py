@@ -18,19 +18,19 @@ from reference.contract import Grads, Implementation, Params, State, Trainer
 from reference.errors import Unsupported
 
 TWIN = [module for name, module in sorted(sys.modules.items()) if name.startswith("numpy_impl.")]
-"""All of the NumPy twin, which its trainer has loaded."""
+"""All modules of the NumPy twin, which its trainer has loaded."""
 
 Plant = Callable[[Callable[..., Any]], Callable[..., Any]]
-"""Takes the function that stands there, and returns the wrong one that is to stand there instead."""
+"""Takes the right function, and returns the wrong one that replaces it."""
 
 
 @dataclass(frozen=True, eq=False)
 class Mistake:
     """The NumPy twin, wrong in one way and right otherwise: an implementation like any other.
 
-    name: by which it is known. sentence: completes "embedding.weight: equals ...". wrong, right: the line as it is
-    often written, and as it should be. sources: where it was really made. plants: by the name of the function that it
-    replaces, `rows_of` or `Adam.update`, what makes the wrong one of the right one.
+    sentence: completes "embedding.weight: equals ...". wrong, right: the line as it is often written, and as it should
+    be. sources: where the mistake was really made. plants: by the name of the replaced function (`rows_of`,
+    `Adam.update`), the plant that makes the wrong function from the right one.
     """
 
     name: str
@@ -42,7 +42,7 @@ class Mistake:
 
     @property
     def subject(self) -> str:
-        """The part of an implementation that it is made in, the name of the file in which it stands."""
+        """The part of an implementation where the mistake is made: the name of this mistake's file."""
         return next(iter(self.plants.values())).__module__.rpartition(".")[2]
 
     def build(self, case: Case, weights: Params) -> Trainer:
@@ -53,14 +53,14 @@ class Mistake:
 def together(*mistakes: Mistake) -> Implementation:
     """The NumPy twin with all of these mistakes at once.
 
-    Of two in the same function, the later one is planted around the earlier one: what it does not spoil itself, it
-    leaves as it finds it.
+    If two are in the same function, the later one is planted around the earlier one. It keeps what it does not change
+    itself.
     """
     return _Planted(mistakes)
 
 
 class _Planted:
-    """The NumPy twin, wrong while it works; between its calls the right one is left alone."""
+    """The NumPy twin, wrong only while one of its calls runs."""
 
     def __init__(self, mistakes: tuple[Mistake, ...]) -> None:
         self.mistakes = mistakes
@@ -76,7 +76,7 @@ class _Planted:
 
     @contextmanager
     def planted(self) -> Iterator[None]:
-        """The NumPy twin is wrong, within, and nothing is said of what overflows."""
+        """Within this context the NumPy twin is wrong, and overflow gives no warning."""
         before = [(*place, getattr(*place)) for name in self.functions for place in places(name)]
         try:
             for name, function in self.functions.items():
@@ -94,7 +94,7 @@ class _Planted:
 
 
 class _Trainer:
-    """A trainer whose calls are made while the twin is wrong."""
+    """A trainer that makes its calls while the twin is wrong."""
 
     def __init__(self, planted: Callable[[], Any], right: Trainer) -> None:
         self.planted, self.trainer = planted, right
@@ -116,7 +116,7 @@ class _Trainer:
 
 @functools.cache
 def places(name: str) -> list[tuple[Any, str]]:
-    """Where the twin looks a function up: every module that has it, or for `Adam.update` the class that defines it."""
+    """Where the twin finds a function: every module that has it, or, for `Adam.update`, the class that defines it."""
     first, _, method = name.partition(".")
     owners: list[Any] = [module for module in TWIN if isinstance(vars(module).get(first), FunctionType | type)]
     if method:
@@ -127,9 +127,9 @@ def places(name: str) -> list[tuple[Any, str]]:
 
 
 def calls(case: Case, functions: Iterable[str]) -> set[str]:
-    """Those of the functions that the twin calls in the case; a mistake in none of them is not made there.
+    """The functions, out of these, that the twin calls in the case. A mistake in any other one has no effect there.
 
-    Of a model that the twin does not know, none.
+    There are none for a model that the twin does not know.
     """
     called: set[str] = set()
 
@@ -155,7 +155,7 @@ def calls(case: Case, functions: Iterable[str]) -> set[str]:
 
 
 def entered_in(entries: dict[str, Mistake]) -> Callable[..., Callable[[Plant], Plant]]:
-    """A decorator that enters a plant there; the plant's name, with hyphens, is the mistake's."""
+    """A decorator that adds a plant to the entries. The plant's name, with hyphens, is the name of the mistake."""
 
     def mistake(
         functions: str | tuple[str, ...],
@@ -166,7 +166,7 @@ def entered_in(entries: dict[str, Mistake]) -> Callable[..., Callable[[Plant], P
         sources: tuple[str, ...] = (),
         also: Mapping[str, Plant] | None = None,
     ) -> Callable[[Plant], Plant]:
-        """functions: what the plant replaces. also: more that is to be replaced, each by a plant of its own."""
+        """functions: what the plant replaces. also: more functions to replace, each with its own plant."""
 
         def enter(plant: Plant) -> Plant:
             name = plant.__name__.replace("_", "-")

@@ -1,4 +1,4 @@
-"""What goes wrong when bags of vectors are pooled into one each."""
+"""What goes wrong when bags of vectors are pooled."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from reference.mistakes.planting import mistake
 
 
 def sizes(ids, weight, sparse, offsets=None, mode="mean", padding_idx=None, include_last_offset=False):
-    """How many ids of each bag there are, and how many of them count, (B, 1) each."""
+    """The number of ids in each bag, and the number of them that count, (B, 1) each."""
     all_ids, bag, bags = flat(ids, offsets, include_last_offset)
     counted = np.bincount(bag[all_ids != padding_idx], minlength=bags)
     return tuple(number[:, None].astype(weight.dtype) for number in (np.bincount(bag, minlength=bags), counted))
@@ -56,7 +56,7 @@ def mode_of(ids, weight, sparse, offsets=None, mode="mean", *options):
 
 
 def divided_by(divisor: Callable) -> Callable:
-    """A plant: means that are divided by divisor(sizes of the bags, how many of their ids count), both passes alike."""
+    """A plant: means divided by divisor(sizes of the bags, numbers of ids that count), in both passes."""
 
     def plant(right: Callable) -> Callable:
         def wrong(*given):
@@ -84,7 +84,7 @@ def mean_over_the_longest(right: Callable) -> Callable:
 
 @mistake(
     "embedding_bag",
-    "the pooled mean that leaves padding out of the sum but not out of the divisor",
+    "the pooled mean that leaves padding out of the sum but counts it in the divisor",
     wrong="pooled = (vectors * mask).sum(axis=1) / mask.shape[1]",
     right="pooled = (vectors * mask).sum(axis=1) / mask.sum(axis=1)",
     sources=("keras-team/keras#10895", "CyberZHG/keras-bert#34"),
@@ -95,7 +95,7 @@ def padding_in_the_divisor(right: Callable) -> Callable:
 
 @mistake(
     "embedding_bag",
-    "the pooled vector that has the vectors of padding in it, which has no gradient",
+    "the pooled vector that includes padding, although padding gets no gradient",
     wrong="pooled = weight[ids].mean(axis=1)",
     right="pooled = weight[ids[ids != padding_idx]].mean(axis=0)",
 )
@@ -109,7 +109,7 @@ def padding_pooled(right: Callable) -> Callable:
 
 @mistake(
     "embedding_bag",
-    "the mean of an empty bag, 0 / 0",
+    "the mean of an empty bag as 0 / 0",
     wrong="pooled = sums / lengths[:, None]",
     right="pooled = sums / np.maximum(lengths, 1)[:, None]",
     sources=("pytorch/pytorch#11739", "pytorch/pytorch#21400"),
@@ -129,7 +129,7 @@ def empty_bag_nan(right: Callable) -> Callable:
 
 @mistake(
     "embedding_bag",
-    "the maximum of an empty bag, which is -inf",
+    "the maximum of an empty bag as -inf",
     wrong="pooled = np.full((B, D), -np.inf); np.maximum.at(pooled, bag, vectors)",
     right="pooled[lengths == 0] = 0",
 )
@@ -159,7 +159,7 @@ def max_to_all(right: Callable) -> Callable:
 
 @mistake(
     "embedding_bag",
-    "the gradient of a maximum that every equal of it gets whole, the same id twice in a bag among them",
+    "the gradient of a maximum that goes whole to each equal entry, even to one id twice in a bag",
     wrong="d_vectors = d[:, None] * (vectors == pooled[:, None])",
     right="d_vectors = d[:, None] * (np.arange(L)[:, None] == vectors.argmax(axis=1)[:, None])",
     sources=("Theano/Theano#5248", "Theano/Theano#5404"),
@@ -182,7 +182,7 @@ def max_to_each_equal(right: Callable) -> Callable:
 
 @mistake(
     "embedding_bag",
-    "the pooled vectors without the last bag, which has no offset after it",
+    "the pooled vectors without the last bag, since no offset follows it",
     wrong="bags = zip(offsets[:-1], offsets[1:])",
     right="bags = zip(offsets, [*offsets[1:], len(ids)])",
     sources=("pytorch/pytorch#167974",),
@@ -198,7 +198,7 @@ def last_bag_dropped(right: Callable) -> Callable:
 
 @mistake(
     "embedding_bag",
-    "the pooled vectors without the last id of each bag, as if offsets were those of the bags' last ids",
+    "the pooled vectors without the last id of each bag, as if offsets pointed at last ids",
     wrong="bag = ids[offsets[b] : offsets[b + 1] - 1]",
     right="bag = ids[offsets[b] : offsets[b + 1]]",
 )
@@ -219,7 +219,7 @@ def last_id_of_a_bag_dropped(right: Callable) -> Callable:
 
 @mistake(
     "weighted_bag",
-    "the gradient that forgets per_sample_weights on the way back",
+    "the gradient without per_sample_weights in the backward pass",
     wrong="d_vectors = d[bag]",
     right="d_vectors = per_sample_weights[:, None] * d[bag]",
 )
@@ -248,7 +248,7 @@ def weight_gradient_forgotten(right: Callable) -> Callable:
 
 @mistake(
     "weighted_bag",
-    "the gradient of per_sample_weights that reaches those of padding too",
+    "the gradient of per_sample_weights that is not zero for padding",
     wrong="d_weights = (weight[ids] * d[bag]).sum(axis=1)",
     right="d_weights = (weight[ids] * d[bag]).sum(axis=1) * (ids != padding_idx)",
 )

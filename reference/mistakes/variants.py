@@ -1,6 +1,6 @@
-"""What frameworks do differently without either being wrong.
+"""What frameworks do differently, where neither is wrong.
 
-A variant is written as a mistake is, so it can be planted and recognized; its sentence says whose convention it is.
+A variant is written like a mistake, so it can be planted and recognized. Its sentence names the framework.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ variant = entered_in(VARIANTS)
 
 
 def max_with_ties(share: Callable) -> Callable:
-    """A plant: the gradient of a maximum goes to its places (N, D) by share(places, bag)."""
+    """A plant: share(places, bag) distributes the gradient of a maximum over its places (N, D)."""
 
     def plant(right: Callable) -> Callable:
         def wrong(ids, weight, sparse, offsets=None, mode="mean", padding_idx=None, include_last_offset=False):
@@ -61,7 +61,7 @@ def max_ties_shared(right: Callable) -> Callable:
 
 @variant(
     "embedding_bag",
-    "the gradient of a maximum that goes to the last of equal maxima, as a loop with >= has it",
+    "the gradient of a maximum that goes to the last of equal maxima, as in a loop with >=",
     wrong="if vector >= largest: largest, winner = vector, i",
     right="if vector > largest: largest, winner = vector, i",
 )
@@ -89,7 +89,7 @@ def relu_slope_1_at_0(gradient, d, x):
 
 @variant(
     "relu",
-    "the gradient half of which passes relu where its input is exactly 0, as in JAX's maximum(x, 0)",
+    "the gradient that relu halves where its input is exactly 0, as in JAX's maximum(x, 0)",
     wrong="dx = d * ((x > 0) + 0.5 * (x == 0))",
     right="dx = d * (x > 0)",
     sources=("jax-ml/jax#37821",),
@@ -101,7 +101,7 @@ def relu_slope_half_at_0(gradient, d, x):
 
 @variant(
     "gelu",
-    "the tanh form of gelu where that of erf is asked for, JAX's default",
+    "the tanh form of gelu instead of the erf form, as is JAX's default",
     wrong="y = jax.nn.gelu(x)",
     right="y = jax.nn.gelu(x, approximate=False)",
     sources=("https://docs.jax.dev/en/latest/_autosummary/jax.nn.gelu.html",),
@@ -112,7 +112,7 @@ def gelu_by_tanh(right: Callable) -> Callable:
 
 @variant(
     "gelu_tanh",
-    "the erf form of gelu where that of tanh is asked for, PyTorch's default",
+    "the erf form of gelu instead of the tanh form, as is PyTorch's default",
     wrong="y = gelu(x)",
     right='y = gelu(x, approximate="tanh")',
     sources=("https://docs.pytorch.org/docs/stable/generated/torch.nn.GELU.html",),
@@ -126,7 +126,7 @@ def gelu_by_erf(right: Callable) -> Callable:
 
 @variant(
     "embedding_bag",
-    "the pooled vector in which padding is a word like any other, as in Keras without mask_zero",
+    "the pooled vector that treats padding like any other word, as in Keras without mask_zero",
     wrong="pooled = weight[ids].mean(axis=1)",
     right="pooled = weight[ids[ids != padding_idx]].mean(axis=0)",
     sources=("https://keras.io/api/layers/core_layers/embedding/",),
@@ -140,7 +140,7 @@ def padding_counted(right: Callable) -> Callable:
 
 @variant(
     "renorm",
-    "the table whose rows were rescaled to max_norm itself, as in TensorFlow; PyTorch divides by the norm + 1e-7",
+    "the table with rows rescaled to exactly max_norm, as in TensorFlow; PyTorch divides by the norm + 1e-7",
     wrong="weight[rows] *= max_norm / norms",
     right="weight[rows] *= max_norm / (norms + 1e-7)",
     sources=("https://www.tensorflow.org/api_docs/python/tf/clip_by_norm",),
@@ -196,7 +196,7 @@ def smoothing_over_the_others(right: Callable) -> Callable:
 
 @variant(
     "cross_entropy",
-    "the loss of probabilities that are clipped at 1e-7, as in Keras",
+    "the loss of probabilities clipped at 1e-7, as in Keras",
     wrong="p = np.clip(p, 1e-7, 1 - 1e-7)",
     right="loss = -log_softmax(logits)[range(N), target].mean()",
     sources=("https://github.com/keras-team/keras/blob/master/keras/src/backend/tensorflow/nn.py",),
@@ -244,7 +244,7 @@ def weighted_squares_halved(right: Callable) -> Callable:
 
 @variant(
     "negative_sampling",
-    "the loss that leaves accidental hits out, as word2vec.c does, where they are to be kept",
+    "the loss without accidental hits, as in word2vec.c, although they should be kept",
     wrong="if negative == target: continue",
     right="losses = [loss_of(n) for n in negatives]",
     sources=("https://github.com/tmikolov/word2vec/blob/master/word2vec.c",),
@@ -259,7 +259,7 @@ def hits_masked(right: Callable) -> Callable:
 
 @variant(
     "negative_sampling",
-    "the loss that has accidental hits in it, as the formula has, where they are to be masked",
+    "the loss with accidental hits, as in the formula, although they should be masked",
     wrong="losses = [loss_of(n) for n in negatives]",
     right="if negative == target: continue",
     sources=("https://arxiv.org/abs/1402.3722", "theeluwin/pytorch-sgns#9"),
@@ -276,7 +276,7 @@ def hits_kept(right: Callable) -> Callable:
 
 @variant(
     "root",
-    "the update with eps inside the root, as Keras's Adagrad and RMSprop have it",
+    "the update with eps inside the root, as in Keras's Adagrad and RMSprop",
     wrong="param -= lr * grad / np.sqrt(v + eps)",
     right="param -= lr * grad / (np.sqrt(v) + eps)",
     sources=("pytorch/pytorch#23796", "FluxML/Flux.jl#448", "CyberZHG/keras-radam#29"),
@@ -298,7 +298,7 @@ def eps_before_the_correction(right: Callable) -> Callable:
 
 @variant(
     "SparseAdam.update",
-    "the update of rows with eps added after the bias correction, as in torch's Adam and not in its SparseAdam",
+    "the update of rows with eps added after the bias correction, as in torch's Adam but not its SparseAdam",
     wrong="param[rows] -= lr / c1 * m / (np.sqrt(v / c2) + eps)",
     right="param[rows] -= lr * np.sqrt(c2) / c1 * m / (np.sqrt(v) + eps)",
     sources=("https://docs.pytorch.org/docs/stable/generated/torch.optim.Adam.html",),
@@ -314,7 +314,7 @@ def eps_after_the_correction(right: Callable) -> Callable:
 
 @variant(
     "Adagrad.__init__",
-    "the update whose accumulator begins at 0.1, Keras's default, where 0 is asked for",
+    "the update with an accumulator that starts at 0.1, as is Keras's default, instead of 0",
     wrong="total = np.full_like(param, 0.1)",
     right="total = np.zeros_like(param)",
     sources=("https://www.tensorflow.org/versions/r2.7/api_docs/python/tf/keras/optimizers/Adagrad",),
@@ -329,7 +329,7 @@ def accumulator_begins_at_a_tenth(right: Callable) -> Callable:
 
 @variant(
     "RMSprop.update",
-    "the update whose moving average of squares begins at 1, as TensorFlow 1's RMSProp has it",
+    "the update with a moving average of squares that starts at 1, as in TensorFlow 1's RMSProp",
     wrong="square_avg = np.ones_like(param)",
     right="square_avg = np.zeros_like(param)",
     sources=("google-deepmind/optax#49", "jax-ml/jax#975"),
@@ -345,7 +345,7 @@ def squares_begin_at_1(right: Callable) -> Callable:
 
 @variant(
     "SGD.update",
-    "the update whose momentum has the learning rate in it, as in Keras and Caffe",
+    "the update with the learning rate inside the momentum, as in Keras and Caffe",
     wrong="buf = momentum * buf + lr * grad; param -= buf",
     right="buf = momentum * buf + grad; param -= lr * buf",
     sources=("pytorch/pytorch#1099",),
@@ -364,7 +364,7 @@ def momentum_of_updates(right: Callable) -> Callable:
 
 @variant(
     "SGD.update",
-    "the update whose momentum averages the gradients instead of summing them, as in HIPS autograd",
+    "the update with momentum that averages the gradients instead of summing them, as in HIPS autograd",
     wrong="buf = momentum * buf + (1 - momentum) * grad",
     right="buf = momentum * buf + grad",
     sources=("HIPS/autograd#289",),
@@ -381,7 +381,7 @@ def momentum_averaged(right: Callable) -> Callable:
 
 @variant(
     "Adam.update",
-    "the update with amsgrad's largest of the bias-corrected second moments, as in Optax",
+    "the update where amsgrad takes the largest bias-corrected second moment, as in Optax",
     wrong="largest = np.maximum(largest, v / c2); param -= lr / c1 * m / (np.sqrt(largest) + eps)",
     right="largest = np.maximum(largest, v); param -= lr / c1 * m / (np.sqrt(largest / c2) + eps)",
     sources=("google-deepmind/optax#1389",),
@@ -392,7 +392,7 @@ def amsgrad_of_the_corrected(right: Callable) -> Callable:
             return right(self, name, *given)
         beta2, largest = self.options.betas[1], self.state["max_exp_avg_sq"][name]
         correction = 1 - beta2 ** (float(self.state["step"][name]) + 1)
-        largest *= correction  # in the units of this step's second moment
+        largest *= correction  # with the bias of this step's second moment
         right(self, name, *given)
         largest /= correction
 
@@ -401,7 +401,7 @@ def amsgrad_of_the_corrected(right: Callable) -> Callable:
 
 @variant(
     "Adagrad.update",
-    "the update of glove.c: lr is within the squares, which begin at 1 and are added after the division by their root",
+    "the update of glove.c: the squares include lr, start at 1, and are added after the division by their root",
     wrong="update = lr * grad; param -= update / np.sqrt(total); total += update ** 2",
     right="total += grad ** 2; param -= lr * grad / (np.sqrt(total) + eps)",
     sources=("stanfordnlp/GloVe#134",),
@@ -443,7 +443,7 @@ def biases_without_the_lr(right: Callable) -> Callable:
 
 @variant(
     "Adam.update",
-    "the update that leaves rows without a gradient alone, moments and all, as TensorFlow's LazyAdam does",
+    "the update that does not change rows without a gradient or their moments, as in TensorFlow's LazyAdam",
     wrong="m[rows] = beta1 * m[rows] + (1 - beta1) * grad[rows]",
     right="m = beta1 * m + (1 - beta1) * grad",
     sources=("https://www.tensorflow.org/addons/api_docs/python/tfa/optimizers/LazyAdam",),
@@ -463,7 +463,7 @@ def moments_lazy(right: Callable) -> Callable:
 
 @variant(
     "SparseAdam.update",
-    "the update that moves rows without a gradient too, as TensorFlow's Adam does and torch's SparseAdam does not",
+    "the update that also moves rows without a gradient, as in TensorFlow's Adam but not in torch's SparseAdam",
     wrong="m *= beta1; m[rows] += (1 - beta1) * grad; param -= lr * update(m, v)",
     right="m[rows] = beta1 * m[rows] + (1 - beta1) * grad; param[rows] -= lr * update(m[rows], v[rows])",
     sources=("https://www.tensorflow.org/api_docs/python/tf/compat/v1/train/AdamOptimizer",),
@@ -479,7 +479,7 @@ def moments_dense(right: Callable) -> Callable:
 
 @variant(
     "union",
-    "the update in which momentum moves only the rows that have a gradient now, as in TensorFlow",
+    "the update with momentum that moves only rows with a gradient in this step, as in TensorFlow",
     wrong="buf[rows] = momentum * buf[rows] + grad; param[rows] -= lr * buf[rows]",
     right="buf *= momentum; buf[rows] += grad; param -= lr * buf",
     sources=("https://www.tensorflow.org/api_docs/python/tf/raw_ops/SparseApplyMomentum",),
@@ -493,7 +493,7 @@ def momentum_lazy(right: Callable) -> Callable:
 
 @variant(
     "AdamW.decayed",
-    "the update with weight decay in the gradient, as in torch's Adam, where AdamW is asked for",
+    "the update with weight decay in the gradient, as in torch's Adam, instead of AdamW's",
     wrong="grad = grad + weight_decay * param",
     right="param *= 1 - lr * weight_decay",
     sources=("pytorch/pytorch#48793", "https://arxiv.org/abs/1711.05101"),
@@ -504,7 +504,7 @@ def decay_coupled(right: Callable) -> Callable:
 
 @variant(
     ("SGD.update", "Adagrad.update", "RMSprop.update", "Adam.update"),
-    "the update with weight decay beside the gradient, as in AdamW and in every optimizer of Keras",
+    "the update with decoupled weight decay, as in AdamW and in every optimizer of Keras",
     wrong="param *= 1 - lr * weight_decay",
     right="grad = grad + weight_decay * param",
     sources=("https://github.com/keras-team/keras/blob/master/keras/src/optimizers/base_optimizer.py",),
@@ -521,7 +521,7 @@ def decay_decoupled(right: Callable) -> Callable:
 
 @variant(
     "AdamW.decayed",
-    "the update whose weight decay is not multiplied by the learning rate, as in TensorFlow Addons",
+    "the update with weight decay not multiplied by the learning rate, as in TensorFlow Addons",
     wrong="param *= 1 - weight_decay",
     right="param *= 1 - lr * weight_decay",
     sources=("egg-west/AdamW-pytorch#1", "https://www.tensorflow.org/addons/api_docs/python/tfa/optimizers/AdamW"),
@@ -536,7 +536,7 @@ def decay_without_the_lr(right: Callable) -> Callable:
 
 @variant(
     "Adam.update",
-    "the update whose weight decay comes last, as in Hugging Face's AdamW",
+    "the update with weight decay at the end, as in Hugging Face's AdamW",
     wrong="param -= lr * update; param *= 1 - lr * weight_decay",
     right="param *= 1 - lr * weight_decay; param -= lr * update",
     sources=("kyleliang919/C-Optim#3", "bitsandbytes-foundation/bitsandbytes#2010"),
@@ -553,7 +553,7 @@ def decay_last(right: Callable) -> Callable:
 
 @variant(
     "with_decay",
-    "the update with twice the weight decay, the gradient of Keras's l2 penalty weight_decay * sum(param**2)",
+    "the update with twice the weight decay, as from Keras's l2 penalty weight_decay * sum(param**2)",
     wrong="grad = grad + 2 * weight_decay * param",
     right="grad = grad + weight_decay * param",
     sources=("https://www.tensorflow.org/api_docs/python/tf/keras/regularizers/L2",),
@@ -567,7 +567,7 @@ def decay_doubled(right: Callable) -> Callable:
 
 @variant(
     "clip_grad_norm_",
-    "the update with gradients that are clipped one tensor at a time, as Keras's clipnorm does",
+    "the update with gradients clipped one tensor at a time, as in Keras's clipnorm",
     wrong="for grad in grads: grad *= min(max_norm / norm(grad), 1)",
     right="factor = min(max_norm / total_norm(grads), 1); for grad in grads: grad *= factor",
     sources=("keras-team/keras#13575", "huggingface/transformers#581"),
@@ -582,7 +582,7 @@ def clipped_one_by_one(right: Callable) -> Callable:
 
 @variant(
     "clip_grad_norm_",
-    "the update with gradients clipped to max_norm itself, as in TensorFlow; PyTorch divides by the norm + 1e-6",
+    "the update with gradients clipped to exactly max_norm, as in TensorFlow; PyTorch divides by the norm + 1e-6",
     wrong="grad *= min(max_norm / total_norm, 1)",
     right="grad *= min(max_norm / (total_norm + 1e-6), 1)",
     sources=("https://www.tensorflow.org/api_docs/python/tf/clip_by_global_norm",),

@@ -1,1 +1,1 @@
-"""Test vectors: a case with its weights, batches and exact values in a file of JSON, for any language."""
+"""Test vectors: JSON files with a case, its weights, batches and exact values, for any language."""

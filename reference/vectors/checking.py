@@ -1,4 +1,4 @@
-"""What another program computed, held against vectors. What is recorded is an implementation like any other."""
+"""Compares results of another program with vectors. The results act as an implementation like any other."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from reference.vectors.reading import Vector, files, read_results, read_vector
 
 @dataclass(frozen=True, eq=False)
 class Recording:
-    """What a program returned, or should return, by the id of the case and step by step."""
+    """What a program returned, or should return, step by step, by the id of the case."""
 
     steps: dict[str, list[dict[str, Any]]]
 
     def build(self, case: Case, weights: Params) -> Replay:
-        """A trainer that returns what was recorded. Raises Unsupported where nothing was."""
+        """A trainer that returns what was recorded. Raises Unsupported if nothing was recorded for the case."""
         if case.id not in self.steps:
             raise Unsupported("no results for it")
         return Replay(self.steps[case.id])
 
 
 class Replay:
-    """Returns one step after the other; what was not recorded, it does not have."""
+    """Returns the recorded steps one after the other. It has no methods for what was not recorded."""
 
     def __init__(self, steps: list[dict[str, Any]]) -> None:
         self.rest = iter(steps)
@@ -40,18 +40,18 @@ class Replay:
             self.state = lambda: self.now["state"]
 
     def loss_and_grads(self, batch: Batch) -> tuple[Any, Any]:
-        """What was recorded of the next step."""
+        """What was recorded for the next step."""
         self.now = next(self.rest)
         return self.now["loss"], self.now["grads"]
 
     def step(self) -> None:
-        """The update has been made."""
+        """Does nothing: the update is part of the recording."""
 
 
 def checked(vectors: Sequence[Path], results: Path) -> tuple[list[Result], Recording]:
-    """Hold results against vectors, each of them a file or a folder of files, by the comparison of `verify`.
+    """Compare results with vectors, as `verify` does. Both are files, or folders of files.
 
-    Returns what was found, and the results themselves as an implementation.
+    Returns the verdicts, and the results themselves as an implementation.
 
     Raises:
         BadInput: a file cannot be read, has another form, or does not fit the others.
@@ -69,7 +69,7 @@ def checked(vectors: Sequence[Path], results: Path) -> tuple[list[Result], Recor
 
 
 def _held(vector: Vector, exact: Recording, given: Recording, name: str) -> Result:
-    """The result of the steps that were given."""
+    """The verdict on the steps that were given."""
     case = replace(vector.case, steps=len(given.steps.get(vector.case.id, vector.steps)))
     result = hold(case, {name: given}, {"vector": exact}, "vectors")[name]
     if result.verdict != "agree" or case.steps >= vector.case.steps:

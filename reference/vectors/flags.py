@@ -1,7 +1,6 @@
-"""What a test vector is for: flags read off its data, each with a note on the mistakes that a failure points to.
+"""What a test vector is for: flags found in its data, each with a note on the mistakes that a failure points to.
 
-The names in brackets are those of `reference.mistakes`, where each stands with its source
-and the right line beside the wrong one.
+The names in brackets are in `reference.mistakes`, each with its sources, the wrong line and the right one.
 """
 
 from __future__ import annotations
@@ -46,7 +45,7 @@ from reference.exact.linear import linear
 
 @dataclass(frozen=True)
 class Seen:
-    """What flags are read off: a case, its initial weights, its batches, and the norms of the gradients, if known."""
+    """What flags depend on: a case, its initial weights, its batches, and the norms of the gradients, if known."""
 
     case: Case
     weights: Params
@@ -58,18 +57,18 @@ class Seen:
         return getattr(self.case.model, name, getattr(getattr(self.case.model, "loss", None), name, default))
 
     def setting(self, name: str) -> Any:
-        """An option of the optimizer; None where it has no such option."""
+        """An option of the optimizer; None if it has no such option."""
         return getattr(self.case.optimizer, name, None)
 
     @property
     def looked_up(self) -> list[dict[str, np.ndarray]]:
-        """In each batch the ids that are looked up, padding not among them, by table."""
+        """The ids that each batch looks up, by table, without padding."""
         padding = self.option("padding_idx")
         return [{name: ids[ids != padding] for name, ids in self.case.model.looked_up(b).items()} for b in self.batches]
 
     @property
     def bags(self) -> list[np.ndarray]:
-        """The ids of every bag, padding among them, of the models that have bags."""
+        """The ids of every bag, with padding; empty for models without bags."""
         if not isinstance(self.case.model, EmbeddingBag | Classifier | CBOW):
             return []
         return [
@@ -79,7 +78,7 @@ class Seen:
         ]
 
     def rows(self, seldom: bool) -> bool:
-        """Whether a table has a row that is never looked up; seldom: one that is in the first batch, and not later."""
+        """Whether a table has a row that is never looked up; seldom: a row that only the first batch looks up."""
         for table in self.case.model.tables:
             first, *later = [set(found[table].tolist()) for found in self.looked_up]
             everything = set(range(self.case.model.shapes[table][0]))
@@ -93,7 +92,7 @@ def tied_maxima(seen: Seen) -> bool:
     if seen.option("mode") != "max":
         return False
     table, padding = seen.weights["embedding.weight"], seen.option("padding_idx")
-    for bag in seen.bags[: len(seen.bags) // len(seen.batches)]:  # later the weights are other ones
+    for bag in seen.bags[: len(seen.bags) // len(seen.batches)]:  # in later steps the weights have changed
         vectors = table[np.unique(bag[bag != padding])]
         if len(vectors) and bool((np.equal(vectors, vectors.max(axis=0)).sum(axis=0) > 1).any()):
             return True
@@ -113,7 +112,7 @@ def relu_at_0(seen: Seen) -> bool:
 
 
 def scores(seen: Seen) -> np.ndarray:
-    """In the first batch of a skip-gram's pairs the products (N, V) of hidden vectors with rows of the output table."""
+    """The products (N, V) of hidden vectors and rows of the output table, in the first batch of a skip-gram."""
     batch, model = seen.batches[0], seen.case.model
     if not isinstance(batch, PairBatch) or not isinstance(model, SkipGram):
         return np.zeros((1, 1))
@@ -154,7 +153,7 @@ def hits(seen: Seen) -> bool:
 
 
 def labels_of(batch: Batch) -> list[float]:
-    """The labels, where there are any."""
+    """The labels, if there are any."""
     return batch.labels.ravel().tolist() if isinstance(batch, LabelledBatch | RaggedLabelledBatch) else []
 
 
@@ -173,29 +172,29 @@ FLAGS: dict[str, tuple[Callable[[Seen], Any], str]] = {
     ),
     "UntouchedRows": (
         lambda s: s.rows(seldom=False),
-        "A row that no batch looks up has no gradient. But for a weight decay it stays as it is, bit for bit "
+        "A row that no batch looks up has no gradient. Without weight decay it stays the same, bit for bit "
         "[not-scattered, rows-shifted, decay-of-touched-rows].",
     ),
     "SeldomRows": (
         lambda s: s.rows(seldom=True),
-        "A row has a gradient in the first step and none in a later one: what its state does then "
+        "A row has a gradient in the first step and none in a later one: this shows what its state does then "
         "[moments-lazy, moments-dense, momentum-lazy].",
     ),
     "Row0": (
         lambda s: any((ids == 0).any() for found in s.looked_up for ids in found.values()),
-        "The id 0 is one like any other [row-0-dropped].",
+        "The id 0 is an id like any other [row-0-dropped].",
     ),
     "PaddingRow": (
         lambda s: any(
             s.option("padding_idx") in ids.tolist() for b in s.batches for ids in s.case.model.looked_up(b).values()
         ),
-        "The row padding_idx has no gradient; in a bag it is not there at all, and the mean does not divide by it "
+        "The row padding_idx has no gradient. In a bag it is left out, and the mean does not divide by it "
         "[padding-row-kept, padding-in-the-divisor, padding-pooled, padding-counted].",
     ),
     "MaxNorm": (
         lambda s: s.option("max_norm") is not None,
-        "Rows that are looked up and longer than max_norm are rescaled in the table itself, before the forward pass; "
-        "no others [max-norm-forgotten, max-norm-on-a-copy, max-norm-of-every-row, norm-type-forgotten].",
+        "Looked-up rows with a norm above max_norm are rescaled in the table itself, before the forward pass; other "
+        "rows are not [max-norm-forgotten, max-norm-on-a-copy, max-norm-of-every-row, norm-type-forgotten].",
     ),
     "ScaleGradByFreq": (
         lambda s: s.option("scale_grad_by_freq"),
@@ -204,7 +203,7 @@ FLAGS: dict[str, tuple[Callable[[Seen], Any], str]] = {
     ),
     "Int32Ids": (
         lambda s: getattr(s.case.data, "ids_dtype", "") == "int32",
-        "The ids are int32, as an embedding may be asked with; those of labels never are.",
+        "The ids are int32, which an embedding must take. Class labels are always int64.",
     ),
     # --- bags
     "RaggedBags": (
@@ -215,12 +214,12 @@ FLAGS: dict[str, tuple[Callable[[Seen], Any], str]] = {
             )
             or (isinstance(s.case.model, CBOW) and len({len(bag) for bag in s.bags}) > 1)
         ),
-        "Bags of different lengths one after the other, with the offsets at which they begin: each is divided by its "
-        "own length, and the last one ends with the ids [mean-over-the-longest, last-bag-dropped].",
+        "Bags of different lengths one after the other, with the offsets at which they begin. Each is divided by its "
+        "own length, and the last one ends at the last id [mean-over-the-longest, last-bag-dropped].",
     ),
     "LastOffset": (
         lambda s: s.option("include_last_offset"),
-        "The offsets have the number of ids as a last one, at which no bag begins [last-id-of-a-bag-dropped].",
+        "The last offset is the number of ids, and no bag begins there [last-id-of-a-bag-dropped].",
     ),
     "EmptyBag": (
         lambda s: any(not len(bag) for bag in s.bags),
@@ -228,16 +227,15 @@ FLAGS: dict[str, tuple[Callable[[Seen], Any], str]] = {
     ),
     "BagOfPadding": (
         lambda s: any(len(bag) and (bag == s.option("padding_idx")).all() for bag in s.bags),
-        "A bag of padding alone is an empty one: zero, without a gradient [padding-counted, empty-bag-nan].",
+        "A bag with nothing but padding is an empty one: zero, without a gradient [padding-counted, empty-bag-nan].",
     ),
     "MeanPooling": (
         lambda s: s.option("mode") == "mean" and any(len(bag) > 1 for bag in s.bags),
-        "Each id of a bag has one part in as many of the gradient as the bag has ids that count "
-        "[mean-undivided, mean-divided-twice].",
+        "In a bag with n ids that count, each id gets 1/n of the gradient [mean-undivided, mean-divided-twice].",
     ),
     "MaxPooling": (
         lambda s: s.option("mode") == "max",
-        "Of each column, the gradient goes to the row that has the maximum and to no other [max-to-all].",
+        "The gradient of each column goes only to the row that has the maximum [max-to-all].",
     ),
     "TiedMax": (
         tied_maxima,
@@ -246,8 +244,8 @@ FLAGS: dict[str, tuple[Callable[[Seen], Any], str]] = {
     ),
     "PerSampleWeights": (
         lambda s: s.option("weighted"),
-        "Each vector is multiplied by its weight, forward and backward, and the weights have a gradient, that of "
-        "padding zero [weights-forgotten-in-the-backward, weight-gradient-forgotten].",
+        "Each vector is multiplied by its weight, forward and backward. The weights have a gradient too, zero for "
+        "padding [weights-forgotten-in-the-backward, weight-gradient-forgotten].",
     ),
     # --- layers and losses
     "InputGradient": (
@@ -256,16 +254,16 @@ FLAGS: dict[str, tuple[Callable[[Seen], Any], str]] = {
     ),
     "ReluAt0": (
         relu_at_0,
-        "A hidden unit is exactly 0, where the slope of relu is 0 [relu-slope-1-at-0, relu-slope-half-at-0].",
+        "A hidden unit is exactly 0. The slope of relu is 0 there [relu-slope-1-at-0, relu-slope-half-at-0].",
     ),
     "Dropout": (
         lambda s: s.option("dropout"),
-        "Units that are kept are divided by 1 - p, the others have no gradient "
+        "Kept units are divided by 1 - p; the others have no gradient "
         "[dropout-unscaled, dropout-by-p, dropout-not-in-the-backward, dropout-unscaled-in-the-backward].",
     ),
     "ClassWeights": (
         lambda s: isinstance(s.option("weight"), tuple),
-        "The mean divides by the weights of the labels; where the labels are probabilities, by the number of bags "
+        "The mean divides by the weights of the labels, or by the number of bags if the labels are probabilities "
         "[class-weights-in-the-loss-alone, class-weights-over-n].",
     ),
     "LabelSmoothing": (
@@ -274,27 +272,28 @@ FLAGS: dict[str, tuple[Callable[[Seen], Any], str]] = {
     ),
     "IgnoredLabels": (
         lambda s: s.option("ignore_index", -100) in [n for b in s.batches for n in labels_of(b)],
-        "A label that is ignored counts neither in the sum nor in what the mean divides by "
+        "An ignored label counts neither in the sum nor in the mean's divisor "
         "[ignore-index-forgotten, ignored-in-the-divisor, ignored-targets-smoothed].",
     ),
     "ProbabilityLabels": (
         lambda s: s.option("probabilities"),
-        "The labels are distributions; with class weights, the mean divides by their number.",
+        "The labels are distributions. The mean divides by the number of labels, also with class weights.",
     ),
     # --- word2vec
     "SeveralContexts": (
         lambda s: any(isinstance(b, PairBatch) and len(np.unique(b.centers)) < len(b.centers) for b in s.batches),
-        "One centre has several contexts: the probabilities count for each of them "
+        "One centre has several contexts, and the probabilities count for each of them "
         "[one-context-subtracted, centre-of-one-context].",
     ),
     "AccidentalHits": (
         hits,
-        "A negative is the target itself. Under keep it counts, under mask neither in the loss nor in the gradient "
+        "A negative is the target itself. With keep it counts; with mask it counts neither in the loss nor in the "
+        "gradient "
         "[hits-masked-in-the-loss-alone, hits-masked-in-the-gradient-alone, hits-masked, hits-kept].",
     ),
     "RepeatedNegatives": (
         repeated_negatives,
-        "A negative that is drawn twice for one target counts twice [negatives-counted-once].",
+        "A negative drawn twice for one target counts twice [negatives-counted-once].",
     ),
     "NegativeSampling": (
         lambda s: isinstance(s.option("objective"), NegativeSampling),
@@ -303,46 +302,46 @@ FLAGS: dict[str, tuple[Callable[[Seen], Any], str]] = {
     ),
     "SharedNegatives": (
         lambda s: isinstance(s.option("objective"), SharedNegatives),
-        "The pairs of a block share its negatives, of which each counts num_negatives / shared "
+        "The pairs of a block share its negatives. Each negative counts num_negatives / shared "
         "[shared-negatives-whole].",
     ),
     "HuffmanPaths": (
         lambda s: isinstance(s.option("objective"), HierarchicalSoftmax),
-        "Paths of different lengths; a sign of 0 is past the end, where nothing counts "
+        "Paths have different lengths. A sign of 0 is past the end and does not count "
         "[turns-turned, root-left-out, turns-one-node-late].",
     ),
     "SaturatedSoftmax": (
         saturated_softmax,
-        "Probabilities under the dtype's eps: log(softmax(x)) loses its digits, or is -inf "
+        "Probabilities are below the dtype's eps: log(softmax(x)) loses its digits, or is -inf "
         "[log-of-shifted-probability, softmax-overflows].",
     ),
     "SaturatedSigmoid": (
         saturated_sigmoid,
-        "Sigmoids that are 1 in the dtype: log(1 - sigmoid(x)) is -inf, and a gradient is not 0 for that "
+        "Sigmoids are 1 in the dtype: log(1 - sigmoid(x)) is -inf, but the gradient is not 0 "
         "[log-of-one-minus-sigmoid, saturated-skipped].",
     ),
     # --- counts
     "CountBeyondTheCap": (
         lambda s: any(isinstance(b, CooccurrenceBatch) and (b.counts > s.option("x_max")).any() for b in s.batches),
-        "A pair that occurs more than x_max times has the weight 1, as one at x_max has; all others have less "
+        "A pair that occurs x_max times or more has the weight 1; all others have less "
         "[cap-forgotten, cap-from-below, alpha-forgotten].",
     ),
     "CountBelow1": (
         lambda s: any(isinstance(b, CooccurrenceBatch) and (b.counts < 1).any() for b in s.batches),
-        "The logarithm of a count below 1 is negative, and it is that of the count itself "
+        "The loss uses log(count) itself, which is negative for a count below 1 "
         "[log-of-1-and-counts, log-of-counts-added, log-of-counts-forgotten].",
     ),
     # --- the update
     "Momentum": (
         lambda s: s.setting("momentum"),
-        "The first momentum is the gradient itself; of row gradients, every row that ever had one goes on moving "
+        "The first momentum is the gradient itself. With row gradients, every row that ever had one keeps moving "
         "[momentum-averaged, dampened-at-first, momentum-of-updates].",
     ),
     "Dampening": (lambda s: s.setting("dampening"), "Not in the first step [dampening-forgotten, dampened-at-first]."),
     "Nesterov": (lambda s: s.setting("nesterov"), "The gradient plus momentum times the new sum [nesterov-forgotten]."),
     "WeightDecay": (
         lambda s: s.setting("weight_decay") and not isinstance(s.case.optimizer, AdamW),
-        "The decay is part of the gradient, before anything is made of it "
+        "The decay is added to the gradient first "
         "[decay-forgotten, decay-turned, decay-of-touched-rows, decay-decoupled, decay-doubled].",
     ),
     "DecoupledWeightDecay": (
@@ -352,17 +351,17 @@ FLAGS: dict[str, tuple[Callable[[Seen], Any], str]] = {
     ),
     "BiasCorrection": (
         lambda s: isinstance(s.case.optimizer, Adam | SparseAdam),
-        "Moments that began at 0 are divided by 1 - beta^step, the step counted from 1 "
+        "Moments start at 0, so they are divided by 1 - beta^step, where steps count from 1 "
         "[bias-correction-forgotten, bias-correction-a-step-ahead, bias-correction-a-step-behind, betas-swapped].",
     ),
     "SparseMoments": (
         lambda s: isinstance(s.case.optimizer, SparseAdam),
-        "The moments of rows without a gradient stay as they are, and eps stands beside the uncorrected root "
+        "The moments of rows without a gradient do not change, and eps is added to the uncorrected root "
         "[moments-dense, eps-after-the-correction].",
     ),
     "LargeEps": (
         lambda s: (s.setting("eps") or 0) > 1e-6,
-        "An eps that shows: outside of the root, after its bias correction "
+        "An eps large enough to show: it is added outside the root, after the bias correction "
         "[eps-forgotten, eps-of-its-own, eps-inside-the-root, eps-before-the-correction].",
     ),
     "AMSGrad": (
@@ -371,24 +370,24 @@ FLAGS: dict[str, tuple[Callable[[Seen], Any], str]] = {
     ),
     "Centered": (
         lambda s: isinstance(s.case.optimizer, RMSprop) and s.case.optimizer.centered,
-        "The square of the mean gradient is subtracted under the root [centering-forgotten].",
+        "The square of the mean gradient is subtracted inside the root [centering-forgotten].",
     ),
     "InitialAccumulator": (
         lambda s: isinstance(s.case.optimizer, Adagrad) and s.case.optimizer.initial_accumulator_value,
-        "The sum of squares begins above 0 [accumulator-begins-at-0].",
+        "The sum of squares starts above 0 [accumulator-begins-at-0].",
     ),
     "LearningRateDecay": (
         lambda s: s.setting("lr_decay") or s.case.lr_decay_to is not None,
-        "The first step has the whole learning rate "
+        "The first step uses the full learning rate "
         "[lr-decayed-at-first, lr-decay-forgotten, schedule-forgotten, schedule-a-step-ahead].",
     ),
     "Clipping": (
         lambda s: s.case.max_norm is not None and any(norm > s.case.max_norm for norm in s.norms),
-        "All gradients together are scaled down to the norm max_norm, over their norm + 1e-6 "
+        "All gradients together are scaled by max_norm / (norm + 1e-6) if their norm is above max_norm "
         "[clipping-forgotten, clipped-by-value, clipped-by-the-largest, clipped-one-by-one].",
     ),
 }
-"""By name, how a flag is read off, and the note."""
+"""For each flag, by name: how it is found, and its note."""
 
 
 def flags_of(seen: Seen) -> list[str]:

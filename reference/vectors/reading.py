@@ -1,4 +1,4 @@
-"""A vector from its file, and results of another program."""
+"""Reads vectors, and results of another program."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ KINDS: dict[str, Any] = {
         *cases.BATCHES,
     )
 }
-"""By its name in a file, what is made of it."""
+"""The classes by their names in a file."""
 
 
 @dataclass(frozen=True, eq=False)
 class Vector:
-    """A case whose weights and batches are recorded, and what it comes to, step by step."""
+    """A case with recorded weights and batches, and its exact values, step by step."""
 
     case: Case
     flags: list[str]
@@ -49,7 +49,7 @@ def read_vector(path: Path) -> Vector:
     """A vector from a file.
 
     Raises:
-        BadInput: the file cannot be read, or what it says does not fit together.
+        BadInput: the file cannot be read, or its parts do not fit together.
     """
     whole = read(path, SCHEMA, SCHEMA)
     try:
@@ -59,7 +59,7 @@ def read_vector(path: Path) -> Vector:
 
 
 def parsed(whole: dict[str, Any]) -> Vector:
-    """A vector from JSON that has the form of the schema. Raises BadInput where it does not fit together."""
+    """A vector from JSON that matches the schema. Raises BadInput if its parts do not fit together."""
     case = _case(whole)
     steps = _steps(case, whole["steps"])
     for k, step in enumerate(steps):
@@ -104,14 +104,14 @@ def _case(whole: dict[str, Any]) -> Case:
 
 
 def _built(said: Any) -> Any:
-    """A dataclass from what `jsonable` made of it."""
+    """A dataclass from its form by `jsonable`."""
     if isinstance(said, dict):
         return KINDS[said["kind"]](**{name: _built(part) for name, part in said.items() if name != "kind"})
     return tuple(said) if isinstance(said, list) else said
 
 
 def _part(said: dict[str, Any], part: Field[Any], indices: Sequence[str], value: Any, where: str) -> np.ndarray:
-    """A field of a batch, in the dtype that it has; where it may be classes or numbers, the file's own digits tell."""
+    """A field of a batch, in its dtype. If it may be classes or numbers, the digits in the file decide."""
     kinds = re.findall(r"\b(Int|Float|Bool)\[", str(part.type))
     if kinds == ["Bool"]:
         return array(value, "bool", where)
@@ -125,19 +125,19 @@ def _all_integers(value: Any) -> bool:
 
 
 def array(value: Any, dtype: str, where: str) -> np.ndarray:
-    """Numbers in nested lists as an array. Raises BadInput where they are not those of one."""
+    """Numbers in nested lists as an array. Raises BadInput if they do not form one."""
     try:
         with np.errstate(over="ignore"):
             found = np.array(value, "float64" if dtype == "float32" else dtype).astype(dtype)
     except (ValueError, OverflowError, TypeError):
-        raise BadInput(f"{where}: is not an array of {dtype}: its parts are of one length and rank") from None
+        raise BadInput(f"{where}: is not an array of {dtype}; parts of equal length and rank are needed") from None
     if not np.isfinite(found).all():
         raise BadInput(f"{where}: has a number that is beyond {dtype}")
     return found
 
 
 def _steps(case: Case, said: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """What was recorded of each step, in arrays of the case's dtype."""
+    """What was recorded for each step, in arrays of the case's dtype."""
     found = []
     for k, step in enumerate(said):
         here: dict[str, Any] = {}
@@ -158,7 +158,7 @@ def _tensors(case: Case, value: Any, where: str) -> Any:
 
 
 def _check_step(case: Case, step: dict[str, Any], k: int) -> None:
-    """Raise BadInput unless these can be exact values of the case."""
+    """Raise BadInput if these cannot be exact values of the case."""
     assert isinstance(case.data, Recorded)
     shapes = {name: getattr(case.data.batches[k], name).shape for name in case.model.input_gradients}
     for stage in ("params", *(("state",) if case.optimizer.state else ())):
@@ -175,7 +175,7 @@ def _check_step(case: Case, step: dict[str, Any], k: int) -> None:
 
 
 def files(paths: Sequence[Path]) -> list[Path]:
-    """The files themselves, and of folders those whose name ends in .json, but for the schema."""
+    """The files, and all .json files of the folders except the schema."""
     found = []
     for path in paths:
         inside = [path]
@@ -188,10 +188,10 @@ def files(paths: Sequence[Path]) -> list[Path]:
 
 
 def read_results(path: Path, vectors: Mapping[str, Vector]) -> tuple[str, list[dict[str, Any]]]:
-    """The results in a file: of which case, and what they are.
+    """The results in a file: the id of their case, and the steps.
 
     Raises:
-        BadInput: the file cannot be read, or there is no vector that these can be results of.
+        BadInput: the file cannot be read, or there is no vector for these results.
     """
     said = read(path, RESULTS, SCHEMA)
     name = said["case"]

@@ -1,6 +1,6 @@
 """The form of a test vector and of results, as a JSON schema made from the dataclasses of `reference.cases`.
 
-It stands as a file in `reference/vectors/schema.json`, for whoever reads vectors in another language.
+It is also a file, `reference/vectors/data/schema.json`, for readers in other languages.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from reference.vectors.flags import FLAGS
 from reference.vectors.strict_json import Schema
 
 VERSION = 2
-"""Of the format. A reader that knows another one must refuse the file."""
+"""The version of the format. A reader for another version must refuse the file."""
 
 ARRAY_TYPES = {"Int": "integer", "Float": "number", "Bool": "boolean"}
 JSON_TYPES = {int: "integer", float: "number", bool: "boolean", str: "string", types.NoneType: "null"}
@@ -29,12 +29,12 @@ STATE_KINDS = "momentum_buffer|sum|square_avg|grad_avg|exp_avg|exp_avg_sq|max_ex
 
 
 def ref(name: str) -> Schema:
-    """What the name stands for."""
+    """A reference to the definition of that name."""
     return {"$ref": f"#/$defs/{name}"}
 
 
 def an_object(properties: Mapping[str, Schema], optional: tuple[str, ...] = (), **more: Any) -> Schema:
-    """An object that has these names and no other."""
+    """An object with these names and no others."""
     needed = [name for name in properties if name not in optional]
     return {"type": "object", "properties": dict(properties), "required": needed, "additionalProperties": False, **more}
 
@@ -50,7 +50,7 @@ def a_list(of: Schema, least: int = 0) -> Schema:
 
 
 def of_type(hint: Any) -> Schema:
-    """A schema of what a dataclass says that one of its fields is."""
+    """A schema of the type of a dataclass's field."""
     origin, arguments = get_origin(hint), get_args(hint)
     match origin:
         case types.UnionType:
@@ -64,7 +64,7 @@ def of_type(hint: Any) -> Schema:
 
 
 def of_dataclass(kind: Any) -> Schema:
-    """A schema of a dataclass: its kind, and each of its fields, those with a default included."""
+    """A schema of a dataclass: its kind and all its fields, also those with a default."""
     hints = get_type_hints(kind)
     own = {part.name: of_type(hints[part.name]) for part in fields(kind)}
     return an_object({"kind": {"type": "string", "const": kind.__name__}, **own})
@@ -82,7 +82,7 @@ def of_batch(kind: Any) -> Schema:
 
 
 def of_array(annotation: str) -> Schema:
-    """A schema of an array in nested lists, by what its field is annotated with: `Int[Array, "N K"]`."""
+    """A schema of an array in nested lists, from the annotation of its field: `Int[Array, "N K"]`."""
     arrays = re.findall(r"""(\w+)\[Array, ['"]([^'"]*)['"]\]""", annotation)
     found = [_nested(kind, axes.split()) for kind, axes in arrays]
     return found[0] if len(found) == 1 else ref("tensor")
@@ -99,7 +99,7 @@ def _nested(kind: str, axes: list[str]) -> Schema:
 
 ROWS = an_object(
     {"rows": ref("integers"), "values": a_list(a_list({"type": "number"}))},
-    description="the gradient of a table of which these rows were looked up; every other row has none",
+    description="the gradient of a table, for the rows that were looked up; other rows have none",
 )
 DEFS: dict[str, Schema] = {
     "tensor": {
@@ -110,18 +110,18 @@ DEFS: dict[str, Schema] = {
     "integers": a_list({"type": "integer", "minimum": 0}),
     "rows": ROWS,
     "gradient": {"anyOf": [{"type": "number"}, a_list(ref("tensor")), ROWS]},
-    "params": a_dict(PARAMETER, ref("tensor"), description="named and laid out as in PyTorch's state_dict"),
+    "params": a_dict(PARAMETER, ref("tensor"), description="named and shaped as in PyTorch's state_dict"),
     "grads": a_dict(f"{PARAMETER}|^(input|per_sample_weights)$", ref("gradient")),
     "state": a_dict(
         f"^({STATE_KINDS})$",
         ref("params"),
-        description="the optimizer's, by kind and parameter, named as torch.optim names it",
+        description="the optimizer's state, by kind and parameter, named as in torch.optim",
         properties={"step": a_dict(PARAMETER, {"type": "number"})},
     ),
     "step": an_object(
         {"loss": {"type": "number"}, "grads": ref("grads"), "params": ref("params"), "state": ref("state")},
         optional=("params", "state"),
-        description="what one batch gives: loss and gradients before, parameters and state after the update",
+        description="the results of one batch: loss and gradients before the update, parameters and state after it",
     ),
     "batch": {"anyOf": [of_batch(kind) for kind in cases.BATCHES]},
     "case": an_object(
@@ -137,7 +137,7 @@ DEFS: dict[str, Schema] = {
             "max_norm": {"anyOf": [{"type": "number"}, {"type": "null"}]},
             "lr_decay_to": {"anyOf": [{"type": "number"}, {"type": "null"}]},
         },
-        description="every option that an implementation needs; reference/cases says what each of them does",
+        description="every option that an implementation needs; reference/cases explains each of them",
     ),
     "results": an_object(
         {
@@ -147,13 +147,13 @@ DEFS: dict[str, Schema] = {
             "steps": a_list(ref("step"), least=1),
         },
         optional=("dtype",),
-        description="what a program computed for the vector of this id: what `vectors check --results` takes",
+        description="what a program computed for the vector with this id, for `vectors check --results`",
     ),
 }
 SCHEMA: Schema = {
     "$schema": "https://json-schema.org/draft/2020-12/schema",
     "title": "a test vector of twingrad",
-    "description": "one case with its weights and batches, and the exact values that an implementation must come to",
+    "description": "one case with its weights and batches, and the exact values that an implementation must return",
     **an_object(
         {
             "version": {"type": "integer", "const": VERSION},

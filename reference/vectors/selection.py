@@ -1,4 +1,4 @@
-"""Which cases of the catalogue are written as vectors."""
+"""The cases of the catalogue that are written as vectors."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from reference.vectors.flags import Seen, flags_of
 STEPS = 3
 
 LARGEST = 250
-"""Vectors have so many steps, and those that come with twingrad so many numbers in weights and batch, at most."""
+"""The most steps of a vector, and the most numbers in weights and batch of a vector that comes with twingrad."""
 
 
 def selection(every: Sequence[Case]) -> list[Case]:
-    """The smallest cases of the catalogue that together have all that there is.
+    """The smallest cases of the catalogue that together cover everything.
 
-    All that there is: every value of an option of a model or of an optimizer, every model under every optimizer and
-    with each layout of the gradients, and every flag; in float64 and in float32. The case that adds most is taken, of
-    those that add as much the smallest one, until none adds anything.
+    That is every value of an option of a model or optimizer, every model with every optimizer and layout of gradients,
+    and every flag, in float64 and in float32. The case that adds most is taken first, the smallest one if several add
+    as much, until no case adds anything.
     """
     sizes = {shortened(case): size(case) for case in every if not isinstance(case.data, cases.Text)}
     small = sorted((size, case.id, case) for case, size in sizes.items() if size <= LARGEST)
     wanted = {case: features(case) for _, _, case in small}
     chosen = []
     while any(wanted.values()):
-        best = max(wanted, key=lambda case: len(wanted[case]))  # the first, so the smallest, of those that add most
+        best = max(wanted, key=lambda case: len(wanted[case]))  # of those that add most, the first is the smallest
         chosen.append(best)
         found = wanted[best]
         wanted = {case: more - found for case, more in wanted.items()}
@@ -39,19 +39,19 @@ def selection(every: Sequence[Case]) -> list[Case]:
 
 
 def shortened(case: Case) -> Case:
-    """The same case, with no more steps than a vector has."""
+    """The same case, with at most as many steps as a vector has."""
     return replace(case, steps=min(case.steps, STEPS))
 
 
 def size(case: Case) -> int:
-    """How many numbers there are in its weights and its first batch."""
+    """The number of numbers in its weights and its first batch."""
     batch = next(case.batches())
     parts = [getattr(batch, part.name) for part in fields(batch)]
     return sum(map(math.prod, case.model.shapes.values())) + sum(map(np.size, parts))
 
 
 def features(case: Case) -> set[tuple[Any, ...]]:
-    """What a case shows: options, what comes together in it, and flags, with its dtype."""
+    """What a case shows: options, combinations, and flags, each with its dtype."""
     model, optimizer = type(case.model).__name__, type(case.optimizer).__name__
     options = {(model, *option) for option in _options(case.model)} | set(_options(case.optimizer))
     both = {(model, optimizer), (model, case.sparse), (model, type(case.data).__name__)}
@@ -61,7 +61,7 @@ def features(case: Case) -> set[tuple[Any, ...]]:
 
 
 def _options(part: Any) -> Iterator[tuple[Any, ...]]:
-    """Kind, name and value of every option that is a choice; sizes and learning rates are none."""
+    """Kind, name and value of every option that is a choice. Sizes and learning rates are not choices."""
     no_choice = ["lr", "num_negatives"]
     if isinstance(part, cases.Classifier) and not part.hidden_features:
         no_choice += ["activation", "dropout"]

@@ -1,6 +1,6 @@
-"""JSON from strangers: read with a bound on its size, and held against a schema, with the place of what is wrong.
+"""Reads JSON from untrusted files: it limits the size, checks the schema, and says where something is wrong.
 
-What `json` lets pass is refused here: NaN and Infinity, numbers that are beyond a float, and names that occur twice.
+It refuses what `json` accepts: NaN and Infinity, numbers too large for a float, and names that occur twice.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 from reference.errors import BadInput
 
 LARGEST = 8 * 2**20
-"""Bytes of a file. An empty list takes 3 of them, and 64 in memory, so that no file takes more than 300 MB."""
+"""Bytes of a file. An empty list takes 3 bytes there and 64 in memory, so no file takes more than 300 MB."""
 
 Schema = dict[str, Any]
 TYPES: dict[str, tuple[type, ...]] = {
@@ -33,10 +33,10 @@ TYPES: dict[str, tuple[type, ...]] = {
 
 
 def read(path: Path, schema: Schema, root: Schema) -> Any:
-    """The content of a JSON file that has the form of the schema; root has the `$defs`.
+    """The content of a JSON file that matches the schema; root has the `$defs`.
 
     Raises:
-        BadInput: it cannot be read, is too large, is not JSON, or has another form.
+        BadInput: it cannot be read, is too large, is not JSON, or does not match the schema.
     """
     raw = _bytes(path)
     try:
@@ -62,12 +62,12 @@ def _bytes(path: Path) -> bytes:
     except ValueError:  # a NUL in its name
         raise BadInput(f"{str(path)!r}: is not the name of a file") from None
     if len(raw) > LARGEST:
-        raise BadInput(f"{path}: is larger than {LARGEST // 2**20} MiB, which is all that is read")
+        raise BadInput(f"{path}: is larger than {LARGEST // 2**20} MiB, which is the largest size allowed")
     return raw
 
 
 def _without_waiting(path: str, flags: int) -> int:
-    """Open a pipe that nobody writes to as well."""
+    """Open a file without waiting, even a pipe that nobody writes to."""
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
@@ -87,18 +87,18 @@ def _parse(raw: bytes) -> Any:
 
 
 def _refuse(name: str) -> Any:
-    raise BadInput(f"has {name}, which JSON does not; finite numbers alone are allowed")
+    raise BadInput(f"has {name}, which JSON does not; only finite numbers are allowed")
 
 
 def _float(text: str) -> float:
     value = float(text)
     if not math.isfinite(value):
-        raise BadInput(f"has {shown(text)}, which is beyond a float64; finite numbers alone are allowed")
+        raise BadInput(f"has {shown(text)}, which is beyond a float64; only finite numbers are allowed")
     return value
 
 
 def _int(text: str) -> int | float:
-    # so many digits are no id: a number like any other
+    # an integer with so many digits is no id, so it may become a float
     return int(text) if len(text) < 19 else _float(text)
 
 
@@ -114,10 +114,10 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def check(value: Any, schema: Schema, root: Schema, where: str = "$") -> None:
-    """Raise BadInput, with the place as a JSON path, unless the value has the form of the schema.
+    """Raise BadInput, with the place as a JSON path, unless the value matches the schema.
 
-    Of JSON Schema it knows what `reference.vectors.schema` uses: $ref, anyOf, const, enum, type, minimum, minItems,
-    maxItems, items, properties, patternProperties, required, additionalProperties: false.
+    It knows the part of JSON Schema that `reference.vectors.schema` uses: $ref, anyOf, const, enum, type, minimum,
+    minItems, maxItems, items, properties, patternProperties, required, additionalProperties: false.
     """
     if "$ref" in schema:
         schema = root["$defs"][schema["$ref"].rpartition("/")[2]]
@@ -157,7 +157,7 @@ def _check_object(value: dict[str, Any], schema: Schema, root: Schema, where: st
 
 
 def _branch(value: Any, branches: list[Schema], root: Schema, where: str) -> Schema:
-    """The branch that the value is meant to be: by its kind, or by its type."""
+    """The branch that the value is meant for, found by its kind or by its type."""
     whole = [root["$defs"][b["$ref"].rpartition("/")[2]] if "$ref" in b else b for b in branches]
     kinds = {b["properties"]["kind"]["const"]: b for b in whole if "kind" in b.get("properties", ())}
     if kinds and isinstance(value, dict) and "kind" in value:
@@ -174,7 +174,7 @@ def _branch(value: Any, branches: list[Schema], root: Schema, where: str) -> Sch
 
 
 def is_a(value: Any, name: str) -> bool:
-    """Whether the value is of a type of JSON Schema. A boolean is no number, and 3.0 is an integer."""
+    """Whether the value has a type of JSON Schema. A boolean is not a number, and 3.0 is an integer."""
     if not isinstance(value, TYPES[name]) or (isinstance(value, bool) and name != "boolean"):
         return False
     return name != "integer" or float(str(value)).is_integer()
@@ -191,7 +191,7 @@ def _listed(names: Iterable[str]) -> str:
 
 
 def shown(value: Any) -> str:
-    """A value as it stands in a message: short, and on one line."""
+    """A value for a message: short, and on one line."""
     match value:
         case dict():
             return "an object"

@@ -19,7 +19,7 @@ from reference.vectors.selection import shortened
 
 
 def written(case: Case) -> str:
-    """The vector of a case, computed afresh. Raises Unsupported where its exact values would take too long."""
+    """The vector of a case, newly computed. Raises Unsupported if its exact values would take too long."""
     case = shortened(case)
     if not exact.feasible(case):
         raise Unsupported("too large for exact values")
@@ -60,12 +60,12 @@ def _values(gradient: Any) -> np.ndarray:
 
 
 def jsonable(value: Any, dtype: str) -> Any:
-    """What JSON knows: numbers of the dtype in as few digits as tell them from all others, a dataclass by its kind."""
+    """The value for JSON. Numbers get the fewest digits that identify them in the dtype; a dataclass gets its kind."""
     match value:
         case RowGrad():
             return {"rows": value.rows.tolist(), "values": jsonable(value.values, dtype)}
         case np.ndarray():
-            # of a float32 as few digits as a float32 needs
+            # a float32 gets only as many digits as a float32 needs
             return value.astype(str).astype(float).tolist() if value.dtype == np.float32 else value.tolist()
         case dict():
             return {name: jsonable(part, dtype) for name, part in value.items()}
@@ -80,7 +80,7 @@ def jsonable(value: Any, dtype: str) -> Any:
 
 
 def laid_out(value: Any, indent: str = "") -> str:
-    """JSON that a person can read: what fits on a line stands on one."""
+    """JSON that a person can read: what fits on one line is on one line."""
     line = json.dumps(value, ensure_ascii=False, allow_nan=False)
     if len(line) + len(indent) <= 120 or not isinstance(value, dict | list):
         return line
@@ -94,5 +94,5 @@ def laid_out(value: Any, indent: str = "") -> str:
 
 
 def schema_file() -> str:
-    """The schema, as it stands beside the vectors."""
+    """The text of the schema's file."""
     return json.dumps(SCHEMA, indent=1) + "\n"

@@ -126,7 +126,7 @@ BATCHES = {
         "labels: have 2 dimensions, shape (4, 2)",
         "1",
     ),
-    "a label too few": (BAGS, labelled(ids, labels[:3]), "labels: are 3", "4 bags"),
+    "a label too few": (BAGS, labelled(ids, labels[:3]), "labels: there are 3", "4 bags"),
     "labels in int32": (BAGS, labelled(ids, labels.astype("int32")), "labels: are int32", "int64"),
     "keep by number": (BAGS, LabelledBatch(ids, labels, keep * 1), "keep: a boolean array", "(4, 10)"),
     "keep of another shape": (BAGS, LabelledBatch(ids, labels, keep[:, :9]), "keep: a boolean array", "(4, 10)"),
@@ -134,7 +134,7 @@ BATCHES = {
     "offsets backward": (BAGS, ragged([0, 4, 2, 6]), "offsets: 2 at [2]", "backward"),
     "offset beyond": (BAGS, ragged([0, 2, 4, 9]), "offsets: 9 at [3]", "0 to 8"),
     "offsets in int32": (BAGS, ragged(np.arange(4, dtype="int32")), "offsets: are int32", "int64"),
-    "a bag too few": (BAGS, ragged([0, 2, 4]), "labels: are 4", "3 bags"),
+    "a bag too few": (BAGS, ragged([0, 2, 4]), "labels: there are 4", "3 bags"),
     "ragged of rank 2": (
         BAGS,
         RaggedLabelledBatch(ids, np.arange(4), labels, keep),
@@ -145,13 +145,13 @@ BATCHES = {
     "centre V": (PAIRS, PairBatch(with_(words, 7, 5), words), "centers: 7 at [5]", "0 to 6"),
     "context V": (PAIRS, PairBatch(words, with_(words, 7, 0)), "contexts: 7 at [0]", "0 to 6"),
     "contexts by float": (PAIRS, PairBatch(words, words / 1), "contexts: are float64", "integers"),
-    "a context too few": (PAIRS, PairBatch(words, words[1:]), "contexts: are 6", "7 centers"),
+    "a context too few": (PAIRS, PairBatch(words, words[1:]), "contexts: there are 6", "7 centers"),
     "contexts by centre": (PAIRS, PairBatch(words, words[:, None]), "contexts: have 2 dimensions, shape (7, 1)", "1"),
     "no pairs": (PAIRS, PairBatch(words[:0], words[:0]), "centers: are empty, shape (0,)", "at least one"),
     "centre V of a count": (COUNTS, counted(with_(words, 7, 2)), "centers: 7 at [2]", "0 to 6"),
     "context -1 of a count": (COUNTS, counted(contexts=with_(words, -1, 6)), "contexts: -1 at [6]", "0 to 6"),
     "contexts of another dtype": (COUNTS, counted(contexts=words.astype("int32")), "contexts: are int32", "int64"),
-    "a context of a count too few": (COUNTS, counted(contexts=words[1:]), "contexts: are 6", "7 centers"),
+    "a context of a count too few": (COUNTS, counted(contexts=words[1:]), "contexts: there are 6", "7 centers"),
     "a count too few": (COUNTS, counted(counts=np.ones(6)), "counts: has the shape (6,)", "(7,)"),
     "counts of integers": (COUNTS, counted(counts=np.ones(7, int)), "counts: is int64", "an array of float64"),
     "count 0": (COUNTS, counted(counts=with_(np.ones(7), 0, 3)), "counts: 0.0 at [3]", "above 0"),
@@ -173,7 +173,7 @@ BATCHES = {
     "block of rank 1": (BLOCKS, blocks([0, 1]), "centers: have 1 dimensions, shape (2,)", "2"),
     "centre of a block V": (BLOCKS, blocks([[0, 2]]), "centers: 2 at [0, 1]", "0 to 1"),
     "context of a block V": (BLOCKS, blocks(contexts=[[-1, 0]]), "contexts: -1 at [0, 0]", "0 to 1"),
-    "contexts of two blocks": (BLOCKS, blocks(contexts=[[0], [1]]), "contexts: are 2", "1 blocks"),
+    "contexts of two blocks": (BLOCKS, blocks(contexts=[[0], [1]]), "contexts: there are 2", "1 blocks"),
     "inside by number": (BLOCKS, blocks(inside=1), "inside: a boolean array", "(1, 2, 2)"),
     "inside of another shape": (BLOCKS, blocks(inside=[[True] * 3]), "inside: a boolean array", "(1, 2, 2)"),
     "nothing inside": (BLOCKS, blocks(inside=False), "inside: is false everywhere", "at least one pair"),
@@ -209,7 +209,7 @@ BATCHES = {
     "a word of no context": (CONTEXTS, contexts(ids=[0, 4, 0, 1, 2, 3]), "ids: 4 at [1]", "0 to 3"),
     "contexts of rank 2": (CONTEXTS, contexts(ids=[[0, 1, 2], [0, 1, 2]]), "ids: have 2 dimensions", "1"),
     "centre of a context": (CONTEXTS, contexts(centers=[0, 1, 4]), "centers: 4 at [2]", "0 to 3"),
-    "a centre too few": (CONTEXTS, contexts(centers=[0, 1]), "centers: are 2", "3 offsets"),
+    "a centre too few": (CONTEXTS, contexts(centers=[0, 1]), "centers: there are 2", "3 offsets"),
     "pairs for CBOW": (CONTEXTS, PairBatch(words[:3], words[:3]), "batch: is a PairBatch", "ContextBatch"),
     "pairs for a classifier": (BAGS, PairBatch(words, words), "batch: is a PairBatch", "LabelledBatch"),
     "bags for a skip-gram": (PAIRS, labelled(ids, labels), "batch: is a LabelledBatch", "PairBatch"),
@@ -294,7 +294,7 @@ def test_weights(judge: Callable, change: Callable[[Params], Params], given: str
 
 
 def test_cbow_shares_no_negatives() -> None:
-    with pytest.raises(BadInput, match="CBOW: has no SharedNegatives, which pair words; use NegativeSampling"):
+    with pytest.raises(BadInput, match="CBOW: has no SharedNegatives, which need word pairs; use NegativeSampling"):
         CBOW(7, 3, objective=SharedNegatives())
 
 

@@ -278,10 +278,10 @@ def test_a_change_is_told_in_words() -> None:
     assert told.startswith(f"{SMALL.id}: the case is gone")
     assert "put its case back" in told
     (told,) = digests.changes(before, changed)
-    assert told.startswith(f"{SMALL.id}: means another case than it did")
-    assert "a name of its own" in told
+    assert told.startswith(f"{SMALL.id}: means another case than before")
+    assert "its own name" in told
     (told,) = digests.changes(before, default)
-    assert told.startswith('Classifier.mode: its default was "mean" and is "max"')
+    assert told.startswith('Classifier.mode: its default was "mean" and is now "max"')
     assert digests.unkept({"cases": {}}, before) == [SMALL.id]
 
 

@@ -40,7 +40,7 @@ def test_it_agrees(verify: Command) -> None:
     code, out, _ = verify("--model", "two_tower.py", "--candidate", "mine.py", "--json", "out.json")
     assert code == 0
     assert "60 cases: 12 agree, 48 unsupported" in out
-    assert "12 of 60 held against exact values" in out
+    assert "12 of 60 compared with exact values" in out
     agree = [r["case"] for r in json.loads(Path("out.json").read_text())["results"] if r["verdict"] == "agree"]
     assert "twotower-duplicates-sgd-rows-f32" in agree
     assert "twotower-cold-temperature-sgd-dense-f64" in agree
@@ -50,7 +50,7 @@ def test_what_is_wrong_is_described(verify: Command) -> None:
     changed("mine.py", " / n / t", " / t")
     code, out, _ = verify("--model", "two_tower.py", "--candidate", "mine.py")
     assert code == 1
-    assert "  users.weight: got is 4 times what is expected, in every entry that is off" in out
+    assert "  users.weight: got is 4 times what is expected in every entry that is off" in out
     shown = (Path(__file__).parents[2] / "reference/cases/README.md").read_text("utf-8")
     told = re.findall(r"```\n(no known mistake.*?)```", shown, re.DOTALL)[0]
     assert told in out

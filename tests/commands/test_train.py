@@ -102,7 +102,7 @@ def test_accuracy_of_the_classifier(train: Command) -> None:
     code, out, _ = train("classifier", "--epochs", 30)
     assert code == 0
     assert re.search(
-        r"^\d+\.\d% of the training paragraphs are told right; \d+\.\d% are of the longest chapter$", out, re.M
+        r"^\d+\.\d% of the training paragraphs are classified right; the longest chapter has \d+\.\d%$", out, re.M
     )
 
 
@@ -154,7 +154,7 @@ def test_twins_agree_along_the_way(train: Command, model: str, twin: str) -> Non
     code, out, err = train(model, *FAST, "--implementation", twin, "--verify-every", 5)
     assert (code, err) == (0, "")
     other = {"numpy_impl": "torch_impl", "torch_impl": "numpy_impl"}[twin]
-    assert re.search(rf"^held against {other} every 5 steps: at most \S+ eps off$", out, re.M)
+    assert re.search(rf"^compared with {other} every 5 steps: at most \S+ eps off$", out, re.M)
 
 
 @pytest.mark.parametrize("every", [5, 10**6])
@@ -165,7 +165,7 @@ def test_verify_every_stops_at_a_divergence(train: Command, module: Callable, tm
     code, out, err = train("skipgram", *FAST, "--implementation", wrong, "--verify-every", every, "--out", file)
     assert (code, out) == (1, "")
     assert not file.exists()
-    told = re.fullmatch(r"twingrad: \S+ departs from numpy_impl at step (\d+), (.*); nothing was written\n", err)
+    told = re.fullmatch(r"twingrad: \S+ differs from numpy_impl at step (\d+), (.*); nothing was written\n", err)
     assert (told[1] == "10") == (every == 5)
     assert re.match(r"(loss|grads|params), \S+(\[.*\])?: expected \S+, got \S+ \(\S+ eps off\)", told[2])
 
@@ -242,4 +242,4 @@ def test_a_case_that_is_declined(train: Command, tmp_path: Path) -> None:
     file.write_text("from reference import Unsupported\ndef build(case, weights):\n    raise Unsupported('no words')\n")
     code, out, err = train("skipgram", "--implementation", file)
     assert (code, out) == (5, "")
-    assert re.fullmatch(r"twingrad: \S+declines.py does not do this case: no words\n", err)
+    assert re.fullmatch(r"twingrad: \S+declines.py does not support this case: no words\n", err)

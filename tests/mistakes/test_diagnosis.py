@@ -326,7 +326,7 @@ def test_what_only_rounding_parts_from_the_right_one_gets_no_name() -> None:
     ("wrong", "says"),
     [
         (Altered(lambda tensor: tensor * tensor.dtype.type(0.97)), "got is 0.97 times what is expected"),
-        (changed((" / length", " / (length + 1)")), "got is 0.75 times what is expected, in every entry that is off"),
+        (changed((" / length", " / (length + 1)")), "got is 0.75 times what is expected in every entry that is off"),
         (
             changed((" / length", " / (length + 1)")),
             "step 1, grads: off in embedding.weight; right in fc1.weight, fc1.bias, fc2.weight, fc2.bias",
@@ -334,15 +334,15 @@ def test_what_only_rounding_parts_from_the_right_one_gets_no_name() -> None:
         (NAMELESS["not finite"], "1 of 50 entries are not finite"),
         (
             changed((OVERWRITES[0], OVERWRITES[0] + "; g['embedding.weight'][[1, 5, 9]] = np.nan")),
-            "not finite in rows 1, 5, 9 of 10, just those whose ids occur more than once",
+            "not finite in rows 1, 5, 9 of 10, exactly those that occur more than once",
         ),
         (
             changed((OVERWRITES[0], OVERWRITES[0] + "; g['embedding.weight'][[1, 5, 9]] *= 1.5")),
-            "off in rows 1, 5, 9 of 10, just those whose ids occur more than once",
+            "off in rows 1, 5, 9 of 10, exactly those that occur more than once",
         ),
         (
             changed((OVERWRITES[0], OVERWRITES[0] + "; g['embedding.weight'][0] = 1")),
-            "just those that were not looked up",
+            "exactly those that were not looked up",
         ),
     ],
 )
@@ -371,12 +371,12 @@ def test_a_ratio_is_said_only_where_it_is_that_of_every_entry() -> None:
 def test_of_parameters_the_ratio_is_that_of_the_update() -> None:
     lines = observed(changed(("value - self.lr * self.g", "value - 0.75 * self.lr * self.g")), CLASSIFIERS[0])
     for tensor in CASES[CLASSIFIERS[0]].model.shapes:
-        assert f"{tensor}: the update is 0.75 times what is expected, in every entry that is off" in lines
+        assert f"{tensor}: the update is 0.75 times what is expected in every entry that is off" in lines
 
 
 def test_what_is_computed_in_float32_is_said() -> None:
     lines = observed(Altered(lambda tensor: tensor.astype("f").astype("d")), CLASSIFIERS[0])
-    assert [line.split(":")[0] for line in lines if "digits of float32" in line] == [
+    assert [line.split(":")[0] for line in lines if "float32's digits" in line] == [
         *CASES[CLASSIFIERS[0]].model.shapes
     ]
 
@@ -385,7 +385,7 @@ def test_where_the_loss_is_off_the_gradients_are_looked_at_too() -> None:
     mean = ("labels]).mean(), g", "labels]).sum(), {name: n * grad for name, grad in g.items()}")
     lines = observed(changed(mean), CLASSIFIERS[0])
     for tensor in ("loss", *CASES[CLASSIFIERS[0]].model.shapes):
-        everywhere = "" if tensor == "loss" else ", in every entry that is off"
+        everywhere = "" if tensor == "loss" else " in every entry that is off"
         assert f"{tensor}: got is 4 times what is expected{everywhere}" in lines
 
 
@@ -417,15 +417,15 @@ def test_a_tensor_that_is_a_known_mistake_by_itself_is_said_beside_one_that_is_n
     results = diagnosed(changed(OVERWRITES, strange), CLASSIFIERS)
     assert not names(results)
     sentence = MISTAKES["duplicates-overwritten"].sentence
-    words = f"by itself it equals {sentence} (duplicates-overwritten), which does not explain all that is wrong"
-    assert [line for line in results[0].observed if "by itself" in line] == [f"embedding.weight: {words}"]
+    words = f"this tensor alone equals {sentence} (duplicates-overwritten), which does not explain everything that is wrong"
+    assert [line for line in results[0].observed if "this tensor alone" in line] == [f"embedding.weight: {words}"]
 
 
 def test_a_form_that_is_wrong_later_does_not_hide_what_is_wrong_first() -> None:
     single = ("        return self.p\n", "        return {name: value.astype('f') for name, value in self.p.items()}\n")
     lines = observed(changed(OVERWRITES, single), CLASSIFIERS[0])
     assert "step 1, grads: off in embedding.weight; right in fc1.weight, fc1.bias, fc2.weight, fc2.bias" in lines
-    assert "embedding.weight: off in rows 1, 5, 9 of 10, just those whose ids occur more than once" in lines
+    assert "embedding.weight: off in rows 1, 5, 9 of 10, exactly those that occur more than once" in lines
 
 
 def test_what_was_not_compared_is_no_known_mistake_by_itself() -> None:
@@ -442,8 +442,8 @@ def test_what_was_not_compared_is_no_known_mistake_by_itself() -> None:
     candidate.build = build
     assert "vocabulary-too-small" in made(CASES[case])
     lines = observed(candidate, case)
-    assert "context.weight: got is 0.9 times what is expected, in every entry that is off" in lines
-    assert not [line for line in lines if "by itself" in line]
+    assert "context.weight: got is 0.9 times what is expected in every entry that is off" in lines
+    assert not [line for line in lines if "this tensor alone" in line]
 
 
 def test_of_two_mistakes_one_that_shows_only_in_an_update_is_named_too() -> None:
@@ -461,7 +461,7 @@ def test_what_is_another_thing_elsewhere_is_no_known_mistake_by_itself() -> None
     wrong = line.format("d[:, None] * (0 if length == 3 else 0.5)")
     results = diagnosed(changed((OVERWRITES[0], wrong)), [CLASSIFIERS[0], "classifier-one-sgd-dense-f64"])
     assert {result.verdict for result in results} == {"disagree"}
-    assert not any("by itself" in line for result in results for line in result.observed)
+    assert not any("this tensor alone" in line for result in results for line in result.observed)
 
 
 def test_rows_that_lack_a_gradient_are_said() -> None:

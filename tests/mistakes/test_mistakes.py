@@ -466,7 +466,7 @@ def test_a_mistake_that_no_case_makes_survives(command: Callable) -> None:
 def test_what_each_is_named(command: Callable, tmp_path: Path) -> None:
     code, out, _ = command("bias-[ang]*", "--diagnose", "--json", tmp_path / "matrix.json")
     assert code == 0
-    assert "taken for candidates, 3 of 3 are named, and alone, in each of up to 12 cases; none gets a name" in out
+    assert "diagnosed in at most 12 cases each: 3 of 3 always get their own name alone; none gets a wrong name" in out
     for row in json.loads((tmp_path / "matrix.json").read_text())["mistakes"]:
         assert row["named"] == [[row["name"]]] * 2
 
@@ -474,7 +474,7 @@ def test_what_each_is_named(command: Callable, tmp_path: Path) -> None:
 def test_what_gets_no_name_is_said(command: Callable) -> None:
     code, out, _ = command("vocabulary-too-small", "--diagnose")
     assert code == 0
-    assert "taken for candidates, 0 of 1 are named" in out
+    assert "diagnosed in at most 12 cases each: 0 of 1 always get their own name alone" in out
     assert "  vocabulary-too-small is named in 0 of " in out
 
 
@@ -488,12 +488,12 @@ def test_a_name_that_is_not_its_own_fails(command: Callable, monkeypatch: pytest
     monkeypatch.setattr(mistakes, "diagnose", named("sign-turned"))
     code, out, _ = command("bias-not-summed", "--diagnose")
     assert code == 1
-    assert "0 of 1 are named, and alone, in each of up to 12 cases; 1 of them wrongly" in out
+    assert "0 of 1 always get their own name alone; 1 of them get a wrong name" in out
     assert "  bias-not-summed is named in 0 of 2, in others as sign-turned" in out
     monkeypatch.setattr(mistakes, "diagnose", named("sign-turned", "bias-not-summed"))
     code, out, _ = command("bias-not-summed", "--diagnose")
     assert code == 0
-    assert "  bias-not-summed is named in 2 of 2, in some beside sign-turned" in out
+    assert "  bias-not-summed is named in 2 of 2, in some with sign-turned" in out
 
 
 def test_json(command: Callable, tmp_path: Path) -> None:

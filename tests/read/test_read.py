@@ -570,7 +570,7 @@ def test_without_the_extra_the_command_says_what_is_needed(tmp_path: Path, monke
     monkeypatch.delattr("reference.read.page")
     monkeypatch.setitem(sys.modules, "latex2mathml.converter", None)
     assert main(["read", "--html", str(tmp_path / "read")]) == 2
-    assert "--html needs latex2mathml; pip install 'twingrad[read]' brings it" in capsys.readouterr().err
+    assert "--html needs latex2mathml; pip install 'twingrad[read]' installs it" in capsys.readouterr().err
     assert main(["read", "adamw"]) == 0
 
 

@@ -210,8 +210,8 @@ def left(name: str, target: str, cutting: Callable[[str], str] = trimmed) -> Fig
 
 # --- the figures -----------------------------------------------------------------------------------------------------
 
-HELD = r"\d+ of \d+ held against"
-MET = "the largest error over"
+HELD = r"\d+ of \d+ compared with"
+MET = "the largest error / √step"
 LOOPS, GOALS = " *hot loop", " *what +against"
 MISTAKES = "mistakes", "--diagnose"
 SHOWN = (
@@ -225,7 +225,7 @@ SHOWN = (
 
 
 def verify() -> str:
-    """The agreement of the twins, and what they were held against."""
+    """The agreement of the twins, and what they were compared with."""
     printed = output("verify")
     return fenced(f"{cut(printed, '.*: the largest error', MET)}\n\n{cut(printed, HELD)}")
 
@@ -289,12 +289,12 @@ def sensitivity() -> str:
 
 def subjects() -> str:
     """How many mistakes in each part of an implementation are caught, and what they are named."""
-    return fenced(cut(output(*MISTAKES), "mistakes that the cases of each model catch", "Python "))
+    return fenced(cut(output(*MISTAKES), "mistakes caught by the cases of each model", "Python "))
 
 
 def some_mistakes() -> str:
     """The lines of some mistakes, with the head of their table."""
-    title, _, *rows = cut(output(*MISTAKES), "cases that catch each mistake", "mistakes that").splitlines()
+    title, _, *rows = cut(output(*MISTAKES), "cases that catch each mistake", "mistakes caught by").splitlines()
     shown = [row for row in rows if row.split()[:1] and row.split()[0] in SHOWN]
     if len(shown) < len(SHOWN):
         raise BadInput(f"twingrad mistakes has no line for some of {', '.join(SHOWN)}")

@@ -263,7 +263,7 @@ def two(vectors: Command) -> Command:
 def test_exact_results_agree(two: Command) -> None:
     code, out, err = two("check", "v", "--results", "r")
     assert (code, err) == (0, "")
-    assert "2 of 2 held against vectors" in out
+    assert "2 of 2 compared with vectors" in out
     assert "2 cases: 2 agree" in out
 
 
@@ -348,7 +348,7 @@ def test_write_takes_any_case_that_is_not_too_large(vectors: Command, monkeypatc
     monkeypatch.setattr(exact_values, "feasible", lambda case: case.id == ROWS)
     code, out, _ = vectors("write", "new/folder", "skipgram-[pz]*s-sgd-rows-f64")
     others = len(fnmatch.filter(CASES, "skipgram-[pz]*s-sgd-rows-f64")) - 1
-    assert (code, out) == (0, f"1 vectors in new/folder; of {others} cases the exact values would take too long\n")
+    assert (code, out) == (0, f"1 vectors in new/folder; the exact values of {others} more cases would take too long\n")
     assert {path.name for path in Path("new/folder").iterdir()} == {f"{ROWS}.json", "schema.json"}
     code, _, err = vectors("write", "other", "skipgram-zipf-sgd-dense-f64")
     assert code == 2
@@ -370,7 +370,7 @@ HOSTILE: dict[str, tuple[str | bytes, str]] = {
     "two documents": ("{} {}", "line 1, column 4: is not JSON (Extra data)"),
     "deep": (DEEP, "is nested too deeply"),
     "deep in a tensor": (DEEP[:900] + "1" + "]" * 900, "$: is an array; an object is needed"),
-    "NaN": ('{"version": NaN}', "has NaN, which JSON does not; finite numbers alone are allowed"),
+    "NaN": ('{"version": NaN}', "has NaN, which JSON does not; only finite numbers are allowed"),
     "Infinity": ('{"version": -Infinity}', "has -Infinity, which JSON does not"),
     "1e999": ('{"version": 1e999}', 'has "1e999", which is beyond a float64'),
     "many digits": ('{"version": ' + "9" * 10_000 + "}", 'has "9999'),
@@ -521,7 +521,7 @@ def test_what_is_no_file_is_refused(two: Command) -> None:
         "folder": "folder/x.json: cannot be read (Is a directory)",
         "pipe": "pipe: is a device or a pipe; a file is needed",
         "/dev/zero": "/dev/zero: is a device or a pipe; a file is needed",
-        "huge": "huge: is larger than 8 MiB, which is all that is read",
+        "huge": "huge: is larger than 8 MiB, which is the largest size allowed",
         "a\0b": "'a\\x00b': is not the name of a file",
     }.items():
         refused(two("check", name, "--results", "r"), says)
