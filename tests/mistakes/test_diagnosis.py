@@ -376,9 +376,7 @@ def test_of_parameters_the_ratio_is_that_of_the_update() -> None:
 
 def test_what_is_computed_in_float32_is_said() -> None:
     lines = observed(Altered(lambda tensor: tensor.astype("f").astype("d")), CLASSIFIERS[0])
-    assert [line.split(":")[0] for line in lines if "float32's digits" in line] == [
-        *CASES[CLASSIFIERS[0]].model.shapes
-    ]
+    assert [line.split(":")[0] for line in lines if "float32's digits" in line] == [*CASES[CLASSIFIERS[0]].model.shapes]
 
 
 def test_where_the_loss_is_off_the_gradients_are_looked_at_too() -> None:
@@ -417,8 +415,8 @@ def test_a_tensor_that_is_a_known_mistake_by_itself_is_said_beside_one_that_is_n
     results = diagnosed(changed(OVERWRITES, strange), CLASSIFIERS)
     assert not names(results)
     sentence = MISTAKES["duplicates-overwritten"].sentence
-    words = f"this tensor alone equals {sentence} (duplicates-overwritten), which does not explain everything that is wrong"
-    assert [line for line in results[0].observed if "this tensor alone" in line] == [f"embedding.weight: {words}"]
+    words = f"this tensor alone equals {sentence} (duplicates-overwritten), which does not explain everything that is"
+    assert [line for line in results[0].observed if "this tensor alone" in line] == [f"embedding.weight: {words} wrong"]
 
 
 def test_a_form_that_is_wrong_later_does_not_hide_what_is_wrong_first() -> None:
