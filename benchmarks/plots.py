@@ -92,7 +92,7 @@ def to_floor(races: Races) -> plt.Figure | None:
 
 
 def words(races: Races) -> plt.Figure | None:
-    """Words a second, with the loss beside it."""
+    """Words per second, and the loss."""
     key = next((key for key in races if key[0] == "words a second"), None)
     if not key:
         return None

@@ -1,4 +1,4 @@
-"""Embedding models in NumPy, forward and backward by hand. Read it beside `torch_impl`, file by file."""
+"""Embedding models in NumPy, forward and backward by hand. Read it next to `torch_impl`, file by file."""
 
 from numpy_impl.trainer import build
 

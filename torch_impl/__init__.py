@@ -1,4 +1,4 @@
-"""Embedding models in PyTorch, as one writes them there. Read it beside `numpy_impl`, file by file."""
+"""Embedding models in idiomatic PyTorch. Read it next to `numpy_impl`, file by file."""
 
 from torch_impl.trainer import build
 

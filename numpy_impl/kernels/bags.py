@@ -18,7 +18,7 @@ from reference.contract import RowGrad
 TableGrad = RowGrad | Float[ndarray, "V D"]
 
 
-# --- the mean of bags of L ids each, all of which count --------------------------------------------------------------
+# --- the mean of bags of L ids each, none of them padding ------------------------------------------------------------
 
 
 def plain_mean_bag(

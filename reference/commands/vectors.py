@@ -24,7 +24,7 @@ from reference.vectors.writing import schema_file, written
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """The options of `vectors`, which has two commands of its own."""
+    """The options of `vectors`, which has two subcommands."""
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     write = commands.add_parser("write", help="compute vectors", description=write_vectors.__doc__)
     write.add_argument("folder", metavar="DIR", type=Path, help="the folder to write to; it is made if needed")

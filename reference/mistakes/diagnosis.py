@@ -279,7 +279,7 @@ def tensors_alone(failed: Sequence[Result], each: OneByOne, every: Mapping[str, 
             for tensor in off_in(part, first_stage(result)):
                 other.setdefault(tensor, set()).add(name)
     left = {tensor: sorted(names - other.get(tensor, set())) for tensor, names in equal.items()}
-    words = "this tensor alone equals {} ({}), which does not explain everything that is wrong"
+    words = "this tensor alone equals {} ({}), which does not explain everything wrong"
     return {
         tensor: [words.format(every[name].mistake.sentence, name) for name in names]
         for tensor, names in left.items()

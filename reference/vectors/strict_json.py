@@ -98,7 +98,7 @@ def _float(text: str) -> float:
 
 
 def _int(text: str) -> int | float:
-    # an integer with so many digits is no id, so it may become a float
+    # an integer this long is not an id, so it may become a float
     return int(text) if len(text) < 19 else _float(text)
 
 

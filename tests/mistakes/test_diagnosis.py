@@ -415,8 +415,8 @@ def test_a_tensor_that_is_a_known_mistake_by_itself_is_said_beside_one_that_is_n
     results = diagnosed(changed(OVERWRITES, strange), CLASSIFIERS)
     assert not names(results)
     sentence = MISTAKES["duplicates-overwritten"].sentence
-    words = f"this tensor alone equals {sentence} (duplicates-overwritten), which does not explain everything that is"
-    assert [line for line in results[0].observed if "this tensor alone" in line] == [f"embedding.weight: {words} wrong"]
+    words = f"this tensor alone equals {sentence} (duplicates-overwritten), which does not explain everything wrong"
+    assert [line for line in results[0].observed if "this tensor alone" in line] == [f"embedding.weight: {words}"]
 
 
 def test_a_form_that_is_wrong_later_does_not_hide_what_is_wrong_first() -> None:
