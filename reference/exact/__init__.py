@@ -1,9 +1,9 @@
-"""The reference implementation: what the loss, gradients, parameters and state of a case are, exactly.
+"""The reference implementation: the exact loss, gradients, parameters and state of a case.
 
-Every formula stands here once more in scalars, straight from the paper; it shares no code with the twins, whose files
-it has. It is computed in balls, numbers that carry a bound of their error, with as many bits as it takes to prove that
-each number that comes out is the nearest one of the case's dtype (`arithmetic`). Gradients are not derived by hand:
-they come from the formula of the loss itself, over a tape.
+Every formula is written here in scalars, straight from the paper. The files have the same names as those of the twins
+but share no code with them. The numbers are balls: each carries a bound of its error. The trainer uses as many bits as
+it needs to prove that every returned number is the nearest one of the case's dtype (see `arithmetic`). Gradients are
+not derived by hand: a tape differentiates the formula of the loss.
 """
 
 from reference.exact.trainer import build, feasible, known

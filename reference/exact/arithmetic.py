@@ -1,13 +1,14 @@
-"""The numbers in which the formulas are evaluated: balls, a tape of them, and rounding with proof.
+"""The numbers in which the formulas are evaluated: balls, a tape of them, and proved rounding.
 
-A ball is an interval in which the true value is proved to be: Arb's midpoint of so many bits and a radius (Johansson
-2017, https://arxiv.org/abs/1611.02831). Derivatives are taken over a tape in reverse: each operation notes what it was
-made of and the slope by each part, so that one evaluation of a loss gives its derivative by everything.
+A ball is an interval that is proved to contain the true value: Arb's midpoint, with a given number of bits, and a
+radius (Johansson 2017, https://arxiv.org/abs/1611.02831). Derivatives come from reverse mode over a tape: each
+operation records its operands and its derivative with respect to each of them. One evaluation of a loss then gives its
+derivative with respect to every number on the tape.
 
-What a ball does not decide, its rounding or a comparison, needs more bits: `Undecided` is raised, and the trainer
-computes all anew with twice as many. An exact tie would ask for ever more, unless its ball has the radius 0, as that of
-dyadic numbers has. Therefore, at `MOST_BITS`, what is not told apart from a tie is taken to be one: two numbers that
-are compared to be equal, and a number near the middle between two floats to be that middle, which goes to the even one.
+If a ball is too wide to decide a rounding or a comparison, `Undecided` is raised, and the trainer starts again with
+twice as many bits. In an exact tie no number of bits would be enough, unless the ball has radius 0, as with dyadic
+numbers. Therefore, at `MOST_BITS`, an undecided case counts as a tie: two compared numbers count as equal, and a number
+near the midpoint of two floats counts as that midpoint, which rounds to the even float.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import numpy as np
 from flint import arb, arb_mat, ctx
 
 Number = Any
-"""A constant, which is an `arb` or an int, or a `Scalar`."""
+"""A constant (an `arb` or an int) or a `Scalar`."""
 
 Vector = Sequence[Number]
 
@@ -31,18 +32,19 @@ ZERO, ONE = arb(0), arb(1)
 
 
 class Undecided(Exception):
-    """So many bits do not decide it."""
+    """A rounding or comparison needs more bits."""
 
 
 class TooLarge(Exception):
-    """More terms than may be evaluated."""
+    """There are more terms to evaluate than allowed."""
 
 
 @dataclass(frozen=True)
 class Proof:
-    """How many numbers were computed, each proved to be the nearest float of its dtype, and with how many bits at most.
+    """What was proved: that each computed number is the nearest float of its dtype.
 
-    ties: how many roundings and comparisons are not proved but settled as ties, since `MOST_BITS` show no difference.
+    numbers: how many numbers were computed. ties: how many roundings and comparisons were not proved but settled as
+    ties, because even `MOST_BITS` bits showed no difference. bits: the largest number of bits that was used.
     """
 
     numbers: int = 0
@@ -54,7 +56,11 @@ class Proof:
 
 
 class Scalar:
-    """A number on the tape: its value, the derivative of the loss by it, and its parts, each with the slope by it."""
+    """A number on the tape.
+
+    value: its value. d: the derivative of the loss with respect to it. parts: its operands, each with the derivative of
+    this number with respect to that operand.
+    """
 
     __slots__ = ("d", "parts", "tape", "value")
 
@@ -63,7 +69,7 @@ class Scalar:
         tape.append(self)
 
     def back(self) -> None:
-        """Hand the derivative on to the parts."""
+        """Pass the derivative on to the parts."""
         d = self.d
         if d is not ZERO:
             for part, slope in self.parts:
@@ -104,18 +110,18 @@ class Scalar:
 
 
 class Quotient(Scalar):
-    """A number over a constant. Its derivative is divided too, so that what is divisible stays exact."""
+    """A number over a constant. Its derivative is divided as well, so that a division without remainder stays exact."""
 
     __slots__ = ()
 
     def back(self) -> None:
-        """Hand the derivative on to what was divided."""
+        """Pass the derivative on to the dividend."""
         ((part, divisor),) = self.parts
         part.d += self.d / divisor
 
 
 class Variable(Scalar):
-    """A number by which the loss is differentiated, and the optimizer's state of it by kind."""
+    """A number with respect to which the loss is differentiated, with its optimizer state by kind."""
 
     __slots__ = ("state",)
 
@@ -124,13 +130,13 @@ class Variable(Scalar):
 
 
 class Products:
-    """A matrix product on the tape, whose outputs are Scalars."""
+    """A matrix product on the tape. Its outputs are Scalars."""
 
     def __init__(self, left: list[Vector], right: list[Vector], outputs: list[list[Scalar]], factors: Any) -> None:
         self.left, self.right, self.outputs, self.factors = left, right, outputs, factors
 
     def back(self) -> None:
-        """Hand the derivatives of the outputs on to both factors."""
+        """Pass the derivatives of the outputs on to both factors."""
         left, right = self.factors
         d = matrix([[y.d for y in line] for line in self.outputs])
         for lines, slopes in ((self.left, d * right), (self.right, d.transpose() * left)):
@@ -140,10 +146,10 @@ class Products:
 
 
 class Balls:
-    """The arithmetic of so many bits, in a `with` block: constants, and Scalars with their tape.
+    """Arithmetic with a given number of bits, used in a `with` block: constants, and Scalars with their tape.
 
-    most: how many terms may be evaluated before `TooLarge` is raised. terms: how many were. numbers: how many were
-    rounded. ties: how many were settled.
+    most: `TooLarge` is raised when more terms than this are evaluated. terms: how many terms were evaluated. numbers:
+    how many numbers were rounded. ties: how many ties were settled.
     """
 
     def __init__(self, bits: int, most: float = np.inf) -> None:
@@ -153,7 +159,7 @@ class Balls:
     def __enter__(self) -> Balls:
         self.before = ctx.prec, gc.isenabled()
         ctx.prec = self.bits
-        gc.disable()  # a tape has no circles, and looking for some takes longer than all the rest
+        gc.disable()  # a tape has no cycles, and the search for them takes longer than all other work
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -161,10 +167,10 @@ class Balls:
         if collecting:
             gc.enable()
 
-    # --- what the formulas are made of
+    # --- operations that the formulas use
 
     def number(self, x: float) -> arb:
-        """The number itself: of a float all its digits count."""
+        """Return x as a constant, exactly."""
         return arb(float(x))
 
     @property
@@ -192,11 +198,11 @@ class Balls:
         return self.made(at.erf(), x, 2 / arb.pi().sqrt() * (-at * at).exp())
 
     def sqrt(self, x: arb) -> arb:
-        """The root of a constant."""
+        """The square root of a constant."""
         return x.sqrt()
 
     def sum(self, terms: Iterable[Number]) -> Number:
-        """Their sum."""
+        """The sum of the terms."""
         terms = list(terms)
         self.count(len(terms))
         total, scalars = sum(map(value, terms), ZERO), [(x, ONE) for x in terms if isinstance(x, Scalar)]
@@ -212,7 +218,7 @@ class Balls:
         return Scalar(self.tape, total, scalars) if scalars else total
 
     def products(self, left: Sequence[Vector], right: Sequence[Vector]) -> list[list[Number]]:
-        """The dot product of every vector on the left with every one on the right."""
+        """The dot product of every vector on the left with every vector on the right."""
         self.count(len(left) * len(right) + (len(left) + len(right)) * len(left[0]))
         factors = [matrix([[value(x) for x in line] for line in lines]) for lines in (left, right)]
         lines = (factors[0] * factors[1].transpose()).tolist()
@@ -223,7 +229,7 @@ class Balls:
         return outputs
 
     def greater(self, x: Number, y: Number) -> bool:
-        """Whether x > y, proved; at the highest precision, what is not told apart is equal."""
+        """Whether x > y, with proof. At `MOST_BITS`, two numbers that cannot be told apart count as equal."""
         x, y = value(x), value(y)
         if x is y or x <= y:
             return False
@@ -233,39 +239,39 @@ class Balls:
         return False
 
     def detach(self, x: Number) -> arb:
-        """The number as a constant: no gradient goes into it."""
+        """The number as a constant, which gets no gradient."""
         return value(x)
 
     def max(self, x: arb, y: arb) -> arb:
-        """The larger of two constants; a ball of both where that is not decided."""
+        """The larger of two constants, or a ball that covers both if that is undecided."""
         return x.max(y)
 
     def min(self, x: arb, y: arb) -> arb:
-        """The smaller of two constants; a ball of both where that is not decided."""
+        """The smaller of two constants, or a ball that covers both if that is undecided."""
         return x.min(y)
 
     def assign(self, x: Number, new: Number) -> Number:
-        """Give x another value, as what no gradient goes through."""
+        """Give x a new value. No gradient goes through the assignment."""
         if isinstance(x, Scalar):
             x.value = value(new)
             return x
         return value(new)
 
-    # --- how they come about
+    # --- how the operations work
 
     def made(self, y: arb, x: Number, slope: arb) -> Number:
-        """The function y of x, on the tape if x is."""
+        """The value y of a function of x, put on the tape if x is on it."""
         self.count(1)
         return Scalar(self.tape, y, ((x, slope),)) if isinstance(x, Scalar) else y
 
     def count(self, terms: int) -> None:
-        """That so many terms are evaluated."""
+        """Count evaluated terms. Raises TooLarge if there are more than `most`."""
         self.terms += terms
         if self.terms > self.most:
             raise TooLarge
 
     def backward(self, loss: Number) -> None:
-        """The derivatives of the loss by all that is on the tape, which is empty afterwards."""
+        """Compute the derivatives of the loss with respect to everything on the tape, and empty the tape."""
         if isinstance(loss, Scalar):
             loss.d = ONE
         for entry in reversed(self.tape):
@@ -273,16 +279,17 @@ class Balls:
         self.tape.clear()
 
     def settle(self) -> None:
-        """What these bits do not decide is a tie if there can be no more of them."""
+        """Settle an undecided case as a tie at `MOST_BITS`. Raises Undecided if more bits are possible."""
         if self.bits < MOST_BITS:
             raise Undecided
         self.ties += 1
 
     def rounded(self, balls: list[arb], dtype: str) -> np.ndarray:
-        """The nearest floats of the dtype, of two equally near ones the even one; proved, or settled as ties.
+        """The nearest floats of the dtype, ties to even. Each is proved, or settled as a tie.
 
-        All of a ball has the same nearest float if its two ends have, since rounding is monotone. A float32 is not that
-        of the float64, which may be a tie only by its own rounding: its neighbours must have the same nearest float32.
+        Rounding is monotone: if both ends of a ball have the same nearest float, so has every number in the ball. The
+        nearest float32 is not simply that of the nearest float64, because rounding to float64 can create a tie.
+        Therefore both neighbours of the float64 must have the same nearest float32.
         """
         low, high = np.array([float(x.lower()) for x in balls]), np.array([float(x.upper()) for x in balls])
         found = low, high
@@ -290,14 +297,14 @@ class Balls:
             if dtype == "float32":
                 found = np.nextafter(low, -np.inf).astype(dtype), np.nextafter(high, np.inf).astype(dtype)
                 low, high = low.astype(dtype), high.astype(dtype)
-            nearest = np.where(low == 0, low + high, low)  # -0.0 for a ball that is negative
+            nearest = np.where(low == 0, low + high, low)  # -0.0 for a negative ball
         for i in np.flatnonzero(found[0] != found[1]).tolist():
             nearest[i] = self.nearest(balls[i], dtype)
         self.numbers += len(balls)
         return nearest
 
     def nearest(self, ball: arb, dtype: str) -> np.floating:
-        """The nearest float to all of the ball, each of its ends rounded from its own bits."""
+        """The float nearest to every number in the ball. Each end is rounded from its full bits."""
         if not ball.is_finite():
             self.settle()
             return np.dtype(dtype).type(np.nan)
@@ -312,11 +319,11 @@ class Balls:
 
 
 def nearest(mantissa: int, exponent: int, dtype: str) -> np.floating:
-    """The nearest float to mantissa * 2**exponent, of two equally near ones the even one."""
+    """The float nearest to mantissa * 2**exponent, ties to even."""
     sign, mantissa = (-1 if mantissa < 0 else 1), abs(mantissa)
     bits = mantissa.bit_length()
     if dtype == "float32" and bits > 53:
-        # to 53 bits, the last of which remembers that something was cut off, so that it is not rounded twice
+        # cut to 53 bits; the last one is set to record that something was cut off, which avoids double rounding
         cut = bits - 53
         mantissa, exponent = (mantissa >> cut) | 1, exponent + cut
     try:
@@ -328,19 +335,19 @@ def nearest(mantissa: int, exponent: int, dtype: str) -> np.floating:
 
 
 def value(x: Number) -> Any:
-    """The value of a Scalar; a constant itself."""
+    """The value of a Scalar, or the constant itself."""
     return x.value if isinstance(x, Scalar) else x
 
 
 def matrix(lines: list[list[arb]]) -> arb_mat:
-    """Arb's own kind of matrix."""
+    """The lines as an Arb matrix."""
     return arb_mat(len(lines), len(lines[0]), [x for line in lines for x in line])
 
 
 class Table(Sequence[Any]):
-    """A matrix by its rows, each made of its numbers when it is first read: what is not read costs nothing.
+    """A matrix that converts a row to numbers when the row is first read. Unread rows cost nothing.
 
-    A vector is a table of one row. rows: those that were read, by place.
+    A vector is a table of one row. rows: the rows that were read, by index.
     """
 
     def __init__(self, array: np.ndarray, number: Callable[[float], Number]) -> None:
@@ -349,7 +356,7 @@ class Table(Sequence[Any]):
 
     @property
     def tensor(self) -> Any:
-        """What the formulas read: the rows, or the numbers of a vector."""
+        """What the formulas read: the rows of a matrix, or the numbers of a vector."""
         return self if self.array.ndim > 1 else self[0]
 
     def __len__(self) -> int:

@@ -11,6 +11,6 @@ from reference.exact.objectives import objective_of
 
 
 def loss(m: Any, model: cases.CBOW, p: dict[str, Any], batch: cases.ContextBatch) -> Number:
-    """A context's mean or sum, held by the objective against the centre or the nodes on the way to it."""
+    """The objective scores the mean or sum of a context against the centre, or the nodes on the path to it."""
     hidden = embedding_bag(m, batch.ids, p["context.weight"], batch.offsets, model.mode)
     return objective_of(model)(m, hidden, p[model.output], batch)

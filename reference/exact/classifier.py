@@ -17,7 +17,7 @@ from reference.exact.linear import linear
 
 
 def loss(m: Any, model: cases.Classifier, p: dict[str, Any], batch: cases.LabelledBags) -> Number:
-    """Which class a bag of ids belongs to, or which numbers."""
+    """The loss of predicting a class, or numbers, from each bag of ids."""
     activation = getattr(functional, model.activation)
     active = embedding_bag(m, batch.ids, p["embedding.weight"], batch.offsets, model.mode, model.padding_idx)
     for name, keep in zip(model.layers[:-1], kept(model, batch), strict=True):
@@ -30,7 +30,7 @@ def loss(m: Any, model: cases.Classifier, p: dict[str, Any], batch: cases.Labell
 
 
 def kept(model: cases.Classifier, batch: cases.LabelledBags) -> list[np.ndarray] | list[None]:
-    """The units that dropout leaves alone, layer by layer; None without dropout."""
+    """The units that dropout keeps, layer by layer. None without dropout."""
     if not model.dropout:
         return [None] * len(model.hidden_features)
     ends = list(accumulate(model.hidden_features))
@@ -38,7 +38,7 @@ def kept(model: cases.Classifier, batch: cases.LabelledBags) -> list[np.ndarray]
 
 
 def loss_of(m: Any, loss: cases.CrossEntropy | cases.MSELoss, logits: Sequence[Vector], labels: np.ndarray) -> Number:
-    """The loss that the model names, with its options."""
+    """The model's loss function, with its options."""
     match loss:
         case cases.CrossEntropy():
             return cross_entropy(

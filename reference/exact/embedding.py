@@ -12,14 +12,14 @@ from reference.exact.arithmetic import Number, Vector, numbers
 
 
 def embedding(m: Any, ids: np.ndarray, weight: Sequence[Vector], padding_idx: int | None = None) -> list[Any]:
-    """weight[ids]. The row of the padding is a constant: no gradient goes into it."""
+    """weight[ids]. The padding row is a constant and gets no gradient."""
     if ids.ndim > 1:
         return [embedding(m, some, weight, padding_idx) for some in ids]
     return [[m.detach(w) for w in weight[i]] if i == padding_idx else weight[i] for i in ids]
 
 
 def renorm(m: Any, weight: Any, ids: np.ndarray, max_norm: float, norm_type: float) -> None:
-    """Rescale the rows that are looked up and whose norm is larger than max_norm, to that norm; 1e-7 as in PyTorch."""
+    """Scale looked-up rows that are longer than max_norm down to that norm; 1e-7 as in PyTorch."""
     limit, power = m.number(max_norm), m.number(norm_type)
     for i in np.unique(ids):
         norm = m.sum(abs(m.detach(w)) ** power for w in weight[i]) ** (1 / power)
@@ -28,7 +28,7 @@ def renorm(m: Any, weight: Any, ids: np.ndarray, max_norm: float, norm_type: flo
 
 
 def loss(m: Any, model: cases.Embedding, p: dict[str, Any], batch: cases.LookupBatch) -> Number:
-    """A lookup alone, under a given upstream gradient."""
+    """The loss of a lookup alone, for a given upstream gradient."""
     weight = p["embedding.weight"]
     if model.max_norm is not None:
         renorm(m, weight, batch.ids, model.max_norm, model.norm_type)

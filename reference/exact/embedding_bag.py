@@ -23,7 +23,7 @@ def embedding_bag(
     include_last_offset: bool = False,
     per_sample_weights: Sequence[Any] | None = None,
 ) -> Sequence[Vector]:
-    """Pool the vectors of each bag, without its padding; each times its own weight first, where there are weights."""
+    """Pool the vectors of each bag, without its padding. With weights, first multiply each vector by its weight."""
     if per_sample_weights is not None and ids.ndim == 2:
         per_sample_weights = [w for some in per_sample_weights for w in some]
     all_ids, pooled = ids.reshape(-1), list[Vector]()
@@ -42,7 +42,7 @@ def embedding_bag(
 
 
 def bags(ids: np.ndarray, offsets: np.ndarray | None, include_last_offset: bool = False) -> list[range]:
-    """The places of each bag among all ids, one after the other."""
+    """Yield the positions of each bag among all ids."""
     if offsets is None:
         length = ids.shape[1]
         return [range(b * length, (b + 1) * length) for b in range(len(ids))]
@@ -51,7 +51,7 @@ def bags(ids: np.ndarray, offsets: np.ndarray | None, include_last_offset: bool 
 
 
 def largest(m: Any, column: Vector) -> Number:
-    """The maximum, of equal ones the first."""
+    """The maximum; the first one of equal numbers."""
     best = column[0]
     for x in column[1:]:
         if m.greater(x, best):
@@ -60,7 +60,7 @@ def largest(m: Any, column: Vector) -> Number:
 
 
 def loss(m: Any, model: cases.EmbeddingBag, p: dict[str, Any], batch: cases.Bags) -> Number:
-    """Pooled bags alone, under a given upstream gradient."""
+    """The loss of pooled bags alone, for a given upstream gradient."""
     weight = p["embedding.weight"]
     if model.max_norm is not None:
         renorm(m, weight, batch.ids, model.max_norm, model.norm_type)

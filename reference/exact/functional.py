@@ -1,4 +1,4 @@
-"""What stands between the layers and after them: activations of one number, dropout and losses."""
+"""Functions between and after the layers: activations of one number, dropout and losses."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ def sigmoid(m: Any, x: Number) -> Number:
 
 
 def gelu(m: Any, x: Number) -> Number:
-    """The product x Φ(x), Φ the normal distribution function. Hendrycks and Gimpel 2016, https://arxiv.org/abs/1606.08415."""
+    """The product x Φ(x), Φ being the normal distribution function. Hendrycks and Gimpel 2016, https://arxiv.org/abs/1606.08415."""
     cdf = (1 + m.erf(x / m.sqrt(m.number(2)))) / 2
     return x * cdf
 
 
 def gelu_tanh(m: Any, x: Number) -> Number:
-    """The approximation x (1 + tanh(u)) / 2 of gelu, u = sqrt(2/π) (x + 0.044715 x³)."""
+    """The approximation x (1 + tanh(u)) / 2 of gelu, where u = sqrt(2/π) (x + 0.044715 x³)."""
     k = m.sqrt(2 / m.pi)
     t = m.tanh(k * (x + m.number(44715) / 10**6 * x * x * x))
     return x * (1 + t) / 2
 
 
 def dropout(m: Any, x: Sequence[Vector], keep: np.ndarray | None, p: float) -> Sequence[Vector]:
-    """Zero where `keep` is false, over 1 - p elsewhere. Srivastava et al. 2014, in PyTorch's inverted form."""
+    """0 where `keep` is false, x / (1 - p) elsewhere. Srivastava et al. 2014, in PyTorch's inverted form."""
     if keep is None:
         return x
     zero, rest = m.number(0), 1 - m.number(p)
@@ -68,7 +68,7 @@ def cross_entropy(
     reduction: Reduction = "mean",
     label_smoothing: float = 0.0,
 ) -> Number:
-    """-Σ_n Σ_c weight_c q_nc log softmax(logits_n)_c, q the target distribution, smoothed: (1 - s) q + s / C.
+    """-Σ_n Σ_c weight_c q_nc log softmax(logits_n)_c, with q the target distribution smoothed to (1 - s) q + s / C.
 
     The mean divides by the weights of the targets that are not ignored; of probabilities, by their number.
     """
@@ -87,6 +87,6 @@ def cross_entropy(
 
 
 def mse_loss(m: Any, output: Sequence[Vector], target: np.ndarray, reduction: Reduction = "mean") -> Number:
-    """(output - target)², its mean over all entries or their sum."""
+    """The mean or the sum of (output - target)² over all entries."""
     off = [y - c for pair in zip(output, numbers(m, target), strict=True) for y, c in zip(*pair, strict=True)]
     return m.dot(off, off) / (len(off) if reduction == "mean" else 1)

@@ -18,7 +18,7 @@ def weighting(m: Any, count: Number, x_max: float, alpha: float) -> Number:
 
 
 def loss(m: Any, model: cases.GloVe, p: dict[str, Any], batch: cases.CooccurrenceBatch) -> Number:
-    """f(x) (w · c + b_w + b_c - log x)² of each pair, their mean or sum. Pennington et al. 2014, equation 8."""
+    """The mean or sum over pairs of f(x) (w · c + b_w + b_c - log x)². Pennington et al. 2014, equation 8."""
     center = embedding(m, batch.centers, p["center.weight"])
     context = embedding(m, batch.contexts, p["context.weight"])
     center_bias = embedding(m, batch.centers, p["center_bias.weight"])

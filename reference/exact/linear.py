@@ -15,6 +15,6 @@ def linear(m: Any, x: Sequence[Vector], weight: Sequence[Vector], bias: Vector) 
 
 
 def loss(m: Any, model: cases.Linear, p: dict[str, Any], batch: cases.DenseBatch) -> Number:
-    """A dense layer alone, under a given upstream gradient."""
+    """The loss of a dense layer alone, for a given upstream gradient."""
     output = linear(m, p["input"], p["linear.weight"], p["linear.bias"])
     return m.sum(m.dot(*pair) for pair in zip(output, numbers(m, batch.upstream), strict=True))

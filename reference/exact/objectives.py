@@ -1,4 +1,4 @@
-"""The objectives of word2vec: hidden vectors, the table that they are held against, and a batch become a loss."""
+"""The objectives of word2vec: a loss from hidden vectors, an output table and a batch."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def negative_sampling(
     accidental_hits: Literal["keep", "mask", "redraw"],
     reduction: Reduction,
 ) -> Number:
-    """-log σ(h · target) - Σ_k log σ(-h · negative_k); under "mask" no negative is the target."""
+    """-log σ(h · target) - Σ_k log σ(-h · negative_k); with "mask", negatives that equal the target do not count."""
     losses = []
     for h, target, negatives in zip(hidden, batch.targets, batch.negatives, strict=True):
         kept = [k for k in negatives if not (accidental_hits == "mask" and k == target)]
@@ -69,7 +69,7 @@ def shared_negatives(
     accidental_hits: Literal["keep", "mask"],
     reduction: Reduction,
 ) -> Number:
-    """-log σ(h · target) - K/S Σ_s log σ(-h · negative_s) of every pair in a block, whose S negatives they share."""
+    """-log σ(h · target) - K/S Σ_s log σ(-h · negative_s) of every pair in a block; the pairs share S negatives."""
     losses = []
     for n, i, j in np.argwhere(batch.inside):
         h, target, negatives = hidden[n][i], batch.contexts[n, j], batch.negatives[n]
@@ -86,7 +86,7 @@ def hierarchical_softmax(
     batch: cases.PairPathsBatch | cases.ContextPathsBatch,
     reduction: Reduction,
 ) -> Number:
-    """-Σ_j log σ(sign_j h · node_j) along the path to the target; a sign of 0 is past its end."""
+    """-Σ_j log σ(sign_j h · node_j) along the path to the target; the sign is 0 after its end."""
     losses = []
     for h, nodes, signs in zip(hidden, batch.nodes, batch.signs, strict=True):
         path = [(k, int(sign)) for k, sign in zip(nodes, signs, strict=True) if sign]
@@ -95,5 +95,5 @@ def hierarchical_softmax(
 
 
 def reduced(m: Any, losses: list[Number], reduction: Reduction) -> Number:
-    """Their mean or sum."""
+    """The mean or sum of the losses."""
     return m.sum(losses) / (len(losses) if reduction == "mean" else 1)

@@ -1,7 +1,8 @@
-"""The optimizers, as `reference.cases` and the papers that it names have them.
+"""The optimizers, as described in `reference.cases` and the papers that it names.
 
-Each is made for one step: of its options, the learning rate and the number t = 1, 2, ... of the step. It is a function
-of one entry of a parameter, its gradient and its state by kind, which it changes, and returns what the entry becomes.
+Each function here takes the optimizer's options, the learning rate and the step number t = 1, 2, ... It returns the
+update of that step: a function of one entry of a parameter, its gradient and its state by kind. The update changes the
+state and returns the new entry.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ Update = Callable[[Number, Number, State], Number]
 
 
 def sgd(m: Any, o: cases.SGD, lr: Number, t: int) -> Update:
-    """With momentum."""
+    """SGD, with or without momentum."""
     weight_decay, momentum, dampening = (m.number(x) for x in (o.weight_decay, o.momentum, o.dampening))
 
     def update(param: Number, grad: Number, state: State) -> Number:
@@ -86,7 +87,7 @@ def adam(m: Any, o: cases.Adam, lr: Number, t: int) -> Update:
 
 
 def sparse_adam(m: Any, o: cases.SparseAdam, lr: Number, t: int) -> Update:
-    """As Adam, with eps beside the root of the uncorrected moment; only for rows that have a gradient."""
+    """Adam for rows that have a gradient, with eps added to the root of the uncorrected moment."""
     eps, beta1, beta2 = (m.number(x) for x in (o.eps, *o.betas))
     correction1, correction2 = 1 - beta1**t, 1 - beta2**t
 
@@ -99,5 +100,5 @@ def sparse_adam(m: Any, o: cases.SparseAdam, lr: Number, t: int) -> Update:
 
 
 def clip_grad_norm_(m: Any, grads: list[Number], max_norm: float) -> Number:
-    """What all gradients are multiplied by: above 1 never, 1e-6 as PyTorch has it."""
+    """The factor for all gradients, at most 1; 1e-6 as in PyTorch."""
     return m.min(m.number(max_norm) / (m.sqrt(m.dot(grads, grads)) + m.number(1e-6)), m.number(1))

@@ -11,6 +11,6 @@ from reference.exact.objectives import objective_of
 
 
 def loss(m: Any, model: cases.SkipGram, p: dict[str, Any], batch: cases.PairBatch | cases.BlockBatch) -> Number:
-    """A centre's vector, held by the objective against the words of its context or the nodes on the way to them."""
+    """The objective scores the centre's vector against the words of its context, or the nodes on the paths to them."""
     hidden = embedding(m, batch.centers, p["center.weight"])
     return objective_of(model)(m, hidden, p[model.output], batch)

@@ -1,4 +1,4 @@
-"""The reference implementation as the contract wants it: what comes out is rounded with proof, what goes on is not."""
+"""The reference implementation of the contract. Returned numbers are rounded with proof; the training state is not."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LOSSES: dict[type, Callable[..., Number]] = {
     cases.CBOW: cbow.loss,
     cases.GloVe: glove.loss,
 }
-"""A model that is not among them has its loss itself: the method `exact_loss(m, p, batch)`."""
+"""Any other model has its own loss: the method `exact_loss(m, p, batch)`."""
 
 OPTIMIZERS: dict[type, Callable[..., optimizers.Update]] = {
     cases.SGD: optimizers.sgd,
@@ -39,26 +39,26 @@ OPTIMIZERS: dict[type, Callable[..., optimizers.Update]] = {
 
 
 def loss_of(m: Any, model: Any, p: dict[str, Any], batch: cases.Batch) -> Number:
-    """The loss of a batch. p: the parameters, and the inputs of the batch whose gradient is asked for, by name."""
+    """The loss of a batch. p: by name, the parameters and the inputs of the batch that need a gradient."""
     loss = LOSSES.get(type(model))
     return loss(m, model, p, batch) if loss else model.exact_loss(m, p, batch)
 
 
 def known(model: Any) -> bool:
-    """Whether there is a formula for the loss of the model."""
+    """Whether the model has a formula for its exact loss."""
     return type(model) in LOSSES or hasattr(model, "exact_loss")
 
 
 def rows_read(model: Any, batch: Any) -> dict[str, list[int]]:
-    """The rows of each table that the batch looks up, sorted, without the padding: what a row gradient is made of."""
+    """The sorted rows of each table that the batch looks up, without padding: the rows of a row gradient."""
     found = {name: set(ids.tolist()) - {model.padding_idx} for name, ids in model.looked_up(batch).items()}
     return {name: sorted(ids) for name, ids in found.items()}
 
 
 class Attempt:
-    """A case trained with so many bits. Nothing is rounded but what is asked for; that may raise `Undecided`.
+    """A case trained with a given number of bits. Only returned numbers are rounded; that may raise `Undecided`.
 
-    done: how much of the trainer's past it has been through.
+    done: how many entries of the trainer's past it has processed.
     """
 
     def __init__(self, case: cases.Case, weights: Params, bits: int, most: float = np.inf) -> None:
@@ -73,17 +73,17 @@ class Attempt:
         self.read: dict[str, list[int]] = {}
 
     def variable(self, x: float) -> Number:
-        """A number by which the loss is differentiated."""
+        """A number with respect to which the loss is differentiated."""
         return Variable(self.m.tape, x, self.begin)
 
     def catch_up(self, past: list[cases.Batch | None]) -> None:
-        """Go through what is not yet done: the loss of a batch, or an update."""
+        """Process the rest of the past: evaluate the loss of a batch, or update."""
         for batch in past[self.done :]:
             self.update() if batch is None else self.evaluate(batch)
             self.done += 1
 
     def evaluate(self, batch: cases.Batch) -> None:
-        """The loss of the batch and its derivatives."""
+        """Compute the loss of the batch and its derivatives."""
         for x in self.entries():
             x.d = ZERO
         self.forward(batch)
@@ -95,7 +95,7 @@ class Attempt:
                         x.d /= count
 
     def forward(self, batch: cases.Batch) -> None:
-        """The loss of the batch."""
+        """Compute the loss of the batch."""
         model = self.case.model
         self.inputs = {name: Table(getattr(batch, name), self.variable) for name in model.input_gradients}
         self.read = rows_read(model, batch)
@@ -103,7 +103,7 @@ class Attempt:
         self.loss = loss_of(self.m, model, p, batch)
 
     def update(self) -> None:
-        """One update with the gradients just evaluated, scaled down before where the case clips them."""
+        """Do one update with the latest gradients. If the case clips gradients, they are scaled first."""
         case, m, lazy = self.case, self.m, isinstance(self.case.optimizer, cases.SparseAdam)
         self.t += 1
         scale = None
@@ -120,24 +120,24 @@ class Attempt:
             self.lr = first + (last - first) * min(self.t, case.steps) / case.steps
 
     def rests(self, change: optimizers.Update) -> bool:
-        """Whether an entry that never had a gradient stays as it is, and its state too: so it need not be computed."""
+        """Whether an entry that never had a gradient keeps its value and state, so that its update can be skipped."""
         state = dict(self.begin)
         return change(ONE, ZERO, state) == ONE and state == self.begin
 
     def entries(self) -> Iterator[Variable]:
-        """All entries of the parameters that were ever read."""
+        """All entries of the parameters that have been read."""
         return (x for table in self.tables.values() for row in table.rows.values() for x in row)
 
-    # --- what comes out, rounded
+    # --- returned values, rounded
 
     def loss_and_grads(self) -> tuple[float, Grads]:
-        """The loss, and its gradient by each parameter and by each input that the model names."""
+        """The loss, and its gradient for each parameter and for each of the model's `input_gradients`."""
         (loss,) = self.m.rounded([arb(getattr(self.loss, "value", self.loss))], self.case.dtype)
         tables = self.tables | self.inputs
         return float(loss), {name: self.gradient(name, table) for name, table in tables.items()}
 
     def gradient(self, name: str, table: Table) -> np.ndarray | RowGrad:
-        """One gradient, in the form that the case asks for."""
+        """One gradient, dense or by rows as the case requires."""
         if name not in self.case.row_tables:
             reached = [r for r, row in table.rows.items() if any(x.d is not ZERO for x in row)]
             return self.array(table, reached, lambda x: x.d, np.zeros_like(table.array))
@@ -166,7 +166,7 @@ class Attempt:
         return self.array(table, table.rows, lambda x: x.state[kind], rest)
 
     def array(self, table: Table, rows: Collection[int], of: Callable[[Variable], arb], rest: np.ndarray) -> np.ndarray:
-        """Something of each entry in the rows, and elsewhere what the rest has."""
+        """The value `of` each entry in the given rows, rounded; in all other rows, the values of `rest`."""
         found = np.array(rest, self.case.dtype)
         if rows:
             rounded = self.m.rounded([of(x) for r in rows for x in table[r]], self.case.dtype)
@@ -175,7 +175,7 @@ class Attempt:
 
 
 class Trainer:
-    """A case in as many bits as prove what comes out. Where they do not, all is done again with twice as many.
+    """A trainer that uses enough bits to prove every returned number. If not, it starts again with twice as many.
 
     proof: what has been proved so far.
     """
@@ -186,13 +186,13 @@ class Trainer:
         self.attempt = Attempt(case, self.weights, LEAST_BITS)
 
     def loss_and_grads(self, batch: cases.Batch) -> tuple[float, Grads]:
-        """The loss of a batch, and its gradients. Raises BadInput for one that the case does not have."""
+        """The loss of a batch, and its gradients. Raises BadInput if the batch is not valid for the case."""
         self.case.check_batch(batch)
         self.past.append(deepcopy(batch))
         return self.proved(Attempt.loss_and_grads)
 
     def step(self) -> None:
-        """One update with the gradients just returned."""
+        """Do one update with the gradients just returned."""
         self.past.append(None)
         self.proved(lambda attempt: None)
 
@@ -205,7 +205,7 @@ class Trainer:
         return self.proved(Attempt.state)
 
     def proved(self, ask: Callable[[Attempt], Any]) -> Any:
-        """What is asked of the first attempt whose bits decide it."""
+        """The answer of `ask` for the first attempt that has enough bits to decide it."""
         while True:
             m = self.attempt.m
             try:
@@ -221,12 +221,12 @@ class Trainer:
 
 
 MOST_TERMS = 1_000_000
-"""So many terms may be evaluated, at about 1 µs each."""
+"""How many terms may be evaluated, at about 1 µs each."""
 
 
 @functools.cache
 def feasible(case: cases.Case) -> bool:
-    """Whether exact values take no more than seconds: counted in the loss of the first batch, and in what it moves."""
+    """Whether exact values take only seconds. Counts the terms in the first batch's loss and in its update."""
     try:
         return terms(case) * case.steps <= MOST_TERMS
     except TooLarge:
@@ -234,15 +234,15 @@ def feasible(case: cases.Case) -> bool:
 
 
 class Count(Attempt):
-    """The loss of the first batch in constants, only to count its terms."""
+    """The loss of the first batch, computed with constants only to count its terms."""
 
     def variable(self, x: float) -> Number:
-        """A constant in its place."""
+        """A constant instead of a variable."""
         return arb(x)
 
 
 def terms(case: cases.Case) -> int:
-    """How many terms one step has: those of the loss, and the entries that are updated."""
+    """The number of terms in one step: those of the loss, plus the updated entries."""
     count = Count(case, case.weights(), 64, MOST_TERMS / case.steps)
     with count.m:
         count.forward(next(case.batches()))
@@ -252,7 +252,7 @@ def terms(case: cases.Case) -> int:
 
 
 def build(case: cases.Case, weights: Params) -> Trainer:
-    """The trainer of a case. Raises Unsupported where the case is too large, or PyTorch refuses it."""
+    """The trainer of a case. Raises Unsupported if the case is too large or PyTorch refuses it."""
     if case.refusal:
         raise Unsupported(case.refusal)
     if not feasible(case):

@@ -1,1 +1,1 @@
-"""Hold one implementation against another: load it, run it, bring what it returns to one form, and compare."""
+"""Compare implementations: load them, run them, convert what they return to one form, and compare."""

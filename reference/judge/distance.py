@@ -11,14 +11,14 @@ from reference.contract import RowGrad
 TINY = np.finfo(np.float64).tiny
 
 Distance = tuple[float, tuple[int, ...], float | str, float | str]
-"""Error in eps, index, expected and got, at the worst entry."""
+"""The error in eps, the index, and the expected and actual values of the worst entry."""
 
 
 def error(expected: np.ndarray, got: np.ndarray, largest: np.ndarray, eps: float) -> tuple[float, tuple[int, ...]]:
-    """The largest error of an entry, in eps of the largest entry of its row, and where it is.
+    """The largest error of an entry, in eps of the largest entry of its row, and its index.
 
-    largest: one number a row, as `row_sizes` gives them, in float64. Infinite where either side is not finite; beyond
-    every bound where something is found in a row that has always been zero.
+    largest: one float64 number per row, as from `row_sizes`. The error is infinite if either value is not finite. It is
+    larger than any tolerance if a nonzero value is in a row that has always been zero.
     """
     unit = np.maximum(largest * eps, TINY)
     with np.errstate(all="ignore"):
@@ -29,15 +29,15 @@ def error(expected: np.ndarray, got: np.ndarray, largest: np.ndarray, eps: float
 
 
 def row_sizes(tensor: np.ndarray) -> np.ndarray:
-    """The largest absolute entry of each row, which is the last axis; a vector is one row, and so is a number."""
+    """The largest absolute entry of each row. Rows lie along the last axis; a vector or a number is one row."""
     return np.abs(tensor).max(axis=-1).astype(np.float64)
 
 
 class Scale:
     """The largest entry that each row of each tensor has had so far.
 
-    A loss that goes to zero leaves gradients far smaller than the terms whose difference they are, and the rounding of
-    those terms stays; so an error is measured by what the row has been, not only by what is left of it.
+    When a loss goes to zero, a gradient is a small difference of large terms, and the rounding errors of those terms
+    remain. So an error is measured against the largest entry so far, not only against the current entries.
     """
 
     def __init__(self) -> None:
@@ -45,13 +45,13 @@ class Scale:
         self.last: dict[str, tuple[np.ndarray | RowGrad, np.ndarray]] = {}
 
     def sizes(self, name: str, expected: np.ndarray | RowGrad) -> np.ndarray:
-        """The same as `of`, found once for all that are held against one tensor in turn."""
+        """The same as `of`, but computed once for all tensors that are compared with `expected` in turn."""
         if name not in self.last or self.last[name][0] is not expected:
             self.last[name] = expected, self.of(name, expected)
         return self.last[name][1]
 
     def of(self, name: str, expected: np.ndarray | RowGrad) -> np.ndarray:
-        """The sizes of the rows of `expected`, after taking its own entries into account."""
+        """The largest entries so far of the rows of `expected`, including the current ones."""
         if isinstance(expected, RowGrad):
             seen = self.largest.setdefault(name, np.zeros(expected.shape[0]))
             seen[expected.rows] = np.maximum(seen[expected.rows], row_sizes(expected.values))
@@ -62,31 +62,32 @@ class Scale:
         return self.largest[name]
 
     def distance(self, name: str, expected: np.ndarray | RowGrad, got: np.ndarray | RowGrad, eps: float) -> Distance:
-        """The distance of a tensor, or of a row gradient, from what is expected of it."""
+        """The distance of a tensor or row gradient from the expected one."""
         return distance(expected, got, self.sizes(name, expected), eps)
 
 
 class Likeness(Scale):
-    """The largest entry that each tensor has had so far, for all of its rows: for two that are both wrong, it may be.
+    """A scale for two implementations that may both be wrong: the largest entry so far of the whole tensor.
 
-    Those that are wrong in the same way may have nothing but rounding in a row where the right one has zero, or the
-    other way round. What is not finite in both, and the same, sets them no further apart. Nor does what becomes of NaN
-    times 0, in a tensor of a step whose loss is NaN in both: what is expected may have left it out of its sums, and it
-    may be NaN where the other is 0.
+    Two implementations with the same mistake can differ where one has zeros in a row and the other only rounding
+    errors. So one scale serves all rows of a tensor. Equal values that are not finite count as no difference.
+
+    If the loss of a step is NaN in both, one implementation may have NaN times 0 in a sum that leaves the term out in
+    the other. So if both tensors have a NaN, a NaN in `got` matches anything, and a NaN in `expected` also matches 0.
     """
 
     lost = False
-    """Whether the loss of this step is NaN in both."""
+    """Whether the loss of this step is NaN in both implementations."""
 
     def of(self, name: str, expected: np.ndarray | RowGrad) -> np.ndarray:
-        """The largest finite entry of the tensor, for each row of `expected`."""
+        """The largest finite entry of the tensor so far, repeated for each row of `expected`."""
         values = _values(expected)
         finite = np.isfinite(values)
         sizes = super().of(name, expected if finite.all() else _with(expected, np.where(finite, values, 0)))
         return np.full_like(sizes, self.largest[name].max())
 
     def distance(self, name: str, expected: np.ndarray | RowGrad, got: np.ndarray | RowGrad, eps: float) -> Distance:
-        """The distance of a tensor from another one. The loss of a step comes before its other tensors."""
+        """The distance between two tensors. The loss of a step must be compared before its other tensors."""
         one, other, largest = _values(expected), _values(got), self.sizes(name, expected)
         if name == "loss loss":
             self.lost = bool(np.isnan(one).all() and np.isnan(other).all())
@@ -108,16 +109,16 @@ def _with(tensor: np.ndarray | RowGrad, values: np.ndarray) -> np.ndarray | RowG
 
 
 def moved(initial: np.ndarray, untouched: np.ndarray, got: np.ndarray) -> np.ndarray:
-    """The rows (V,) among those untouched that are no longer bit for bit what they were."""
+    """The indices of the untouched rows that are no longer equal bit for bit. untouched: a mask (V,)."""
     bits = f"u{initial.dtype.itemsize}"
     before, now = (np.ascontiguousarray(table).view(bits) for table in (initial[untouched], got[untouched]))
     return np.flatnonzero(untouched)[(before != now).any(axis=1)]
 
 
 def distance(expected: Any, got: Any, largest: np.ndarray, eps: float) -> Distance:
-    """Error in eps, index, expected and got at the worst entry of a tensor or of a row gradient.
+    """The error in eps, the index, and the expected and actual values of the worst entry of a tensor or row gradient.
 
-    The index of a row gradient's entry is that in the whole table, its row the id.
+    For a row gradient, the index is that of the whole table: the row is the id.
     """
     if not isinstance(expected, RowGrad):
         worst, index = error(expected, got, largest, eps)
@@ -127,7 +128,7 @@ def distance(expected: Any, got: Any, largest: np.ndarray, eps: float) -> Distan
         words = ("no gradient in this row, it was not looked up", "a gradient in this row, be it zero")
         extra = row in got.rows
         return np.inf, (row,), words[not extra], "a gradient in this row" if extra else "no gradient in this row"
-    if not len(expected.rows):  # nothing but padding was looked up
+    if not len(expected.rows):  # only padding was looked up
         return 0.0, (), 0.0, 0.0
     worst, (at, column) = error(expected.values, got.values, largest, eps)
     wanted, found = float(expected.values[at, column]), float(got.values[at, column])

@@ -1,4 +1,4 @@
-"""One form for whatever an implementation returns."""
+"""Convert what an implementation returns to one form."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from reference.judge.tolerance import Stage
 
 
 class Mismatch(Exception):
-    """What came back is not of the form that the contract asks for: another name, shape, dtype or layout."""
+    """A returned value breaks the contract: it has a wrong name, shape, dtype or layout."""
 
     def __init__(self, tensor: str, expected: str, got: str) -> None:
         super().__init__(f"{tensor}: expected {expected}, got {got}")
@@ -21,20 +21,20 @@ class Mismatch(Exception):
 
 
 def as_array(value: Any) -> np.ndarray:
-    """A NumPy array of whatever array it is, without a copy where that is possible."""
+    """Convert any kind of array to a NumPy array, without a copy if possible."""
     if hasattr(value, "detach"):
         value = value.detach()
     try:
         array = np.asarray(value)
     except (TypeError, ValueError, RuntimeError):
         return np.from_dlpack(value)
-    # NumPy wraps what it cannot see into in an array of one object
+    # NumPy wraps an unknown kind of array in an array of one object
     foreign = array.dtype == object and not isinstance(value, np.ndarray) and hasattr(value, "__dlpack__")
     return np.from_dlpack(value) if foreign else array
 
 
 def as_loss(value: Any) -> float:
-    """The loss as a float. Raises Mismatch for anything that is not one number."""
+    """The loss as a float. Raises Mismatch if it is not a single number."""
     return _number("loss", value)
 
 
@@ -46,16 +46,16 @@ def _number(name: str, value: Any) -> float:
 
 
 def as_params(case: Case, given: Any, what: str = "parameters") -> Params:
-    """Parameters by name. Raises Mismatch for another name, shape or dtype than the case's."""
+    """Parameters by name. Raises Mismatch if a name, shape or dtype differs from the case's."""
     shapes = case.model.shapes
     _check_names(what, given, shapes)
     return {name: _as_tensor(name, given[name], shape, case.dtype) for name, shape in shapes.items()}
 
 
 def as_grads(case: Case, given: Any, input_shapes: dict[str, tuple[int, ...]]) -> Grads:
-    """Gradients by name, those of `case.row_tables` as coalesced rows. Raises Mismatch, as `as_params` does.
+    """Gradients by name; those of `case.row_tables` are coalesced rows. Raises Mismatch, like `as_params`.
 
-    input_shapes: of the batch's fields whose gradient is asked for, `model.input_gradients`.
+    input_shapes: the shapes of the batch's fields that need a gradient, those in `model.input_gradients`.
     """
     shapes = case.model.shapes | input_shapes
     _check_names("gradients", given, shapes)
@@ -68,9 +68,9 @@ def as_grads(case: Case, given: Any, input_shapes: dict[str, tuple[int, ...]]) -
 
 
 def as_state(case: Case, given: Any) -> State:
-    """Optimizer state by kind. A kind may be missing; raises Mismatch for one that the optimizer does not have.
+    """Optimizer state by kind. A kind may be missing. Raises Mismatch if the optimizer does not have a kind.
 
-    That of a row table may come as rows, as torch's momentum_buffer does, a sparse tensor: the other rows are zero.
+    The state of a row table may be given as rows, like torch's sparse momentum_buffer. All other rows are then zero.
     """
     kinds = case.optimizer.state
     if not isinstance(given, dict) or not given.keys() <= set(kinds):
@@ -86,7 +86,7 @@ def as_state(case: Case, given: Any) -> State:
 
 
 def _whole(case: Case, given: Any) -> Any:
-    """The same state, with what came as rows of a row table in a (V, D) array."""
+    """The same state, with the rows of row tables expanded to (V, D) arrays."""
     if not isinstance(given, dict):
         return given
     tables = {name: case.model.shapes[name] for name in case.row_tables if _is_rows(given.get(name))}
@@ -122,7 +122,7 @@ def _as_rows(name: str, value: Any, shape: tuple[int, ...], dtype: str) -> RowGr
     if isinstance(value, RowGrad):
         rows, values, found = value.rows, value.values, tuple(value.shape)
     elif getattr(value, "is_sparse", False):
-        # coalesce() would sum in the dtype; the parts are summed below, in more digits
+        # coalesce() would sum in the dtype; below, the parts are summed in float64
         rows, values, found = value._indices()[0], value._values(), tuple(value.shape)
     elif isinstance(value, tuple) and len(value) == 2:
         (rows, values), found = value, shape
@@ -138,14 +138,14 @@ def _as_rows(name: str, value: Any, shape: tuple[int, ...], dtype: str) -> RowGr
         raise Mismatch(name, f"rows from 0 to {shape[0] - 1}", f"a row {rows.max() if rows.min() >= 0 else rows.min()}")
     if not (rows[1:] > rows[:-1]).all():
         rows, which = np.unique(rows, return_inverse=True)
-        total = np.zeros((len(rows), shape[1]))  # float64, so that bringing it to this form adds no error
+        total = np.zeros((len(rows), shape[1]))  # float64, so that the conversion adds no error
         np.add.at(total, which, values)
         values = total.astype(dtype)
     return RowGrad(rows.astype(np.int64), values, (shape[0], shape[1]))
 
 
 def flat(stage: Stage, value: Any) -> Iterator[tuple[str, np.ndarray | RowGrad]]:
-    """The tensors of a stage with their names, one after the other."""
+    """Yield the tensors of a stage with their names."""
     if stage == "loss":
         yield "loss", np.array(value)
     elif stage == "state":

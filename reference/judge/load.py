@@ -1,4 +1,4 @@
-"""Load what a user names: an implementation, by module or file, or a file with a model of their own."""
+"""Load what the user names: an implementation, by module or file, or a file with the user's own model."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from reference.errors import BadInput, one_line
 
 
 def load(name: str, beside: ModuleType | None = None) -> Implementation:
-    """An implementation by module name, or by the path of a Python file.
+    """An implementation, by module name or by the path of a Python file.
 
-    beside: a module that is loaded already, which is taken where the path is that of its file.
+    beside: a module that is already loaded. It is used if the path is that of its file.
 
     Raises:
         BadInput: there is no such module, it cannot be imported, or it has no `build`.
@@ -31,7 +31,7 @@ def load(name: str, beside: ModuleType | None = None) -> Implementation:
 
 
 def load_model(name: str) -> tuple[ModuleType, list[Case]]:
-    """A file with a model of one's own, and its `CASES`, each of which has batches and exact values.
+    """A file with the user's own model, and its `CASES`. Every case must have batches and exact values.
 
     Raises:
         BadInput: there is no such file, it cannot be imported, or one of its cases cannot be computed.
@@ -49,7 +49,7 @@ def load_model(name: str) -> tuple[ModuleType, list[Case]]:
 
 
 def _check(what: str, case: Case) -> None:
-    """Raise BadInput unless the case has weights, a valid batch, and a loss in exact numbers."""
+    """Raise BadInput unless the case has valid weights, a valid batch and an exact loss."""
     if not exact.known(case.model):
         raise BadInput(f"{what}: {type(case.model).__name__} has no method exact_loss(m, p, batch)")
     try:
@@ -69,7 +69,7 @@ def _check(what: str, case: Case) -> None:
 
 
 def _imported(what: str, name: str) -> ModuleType:
-    """The module; what: what it is to be, for the error."""
+    """The module of that name or path. what: how error messages refer to it."""
     try:
         return _from_file(what, Path(name).resolve()) if name.endswith(".py") else importlib.import_module(name)
     except BadInput:
@@ -89,11 +89,11 @@ def _from_file(what: str, path: Path) -> ModuleType:
     if not path.is_file():
         raise BadInput(f"{what}: there is no such file")
     spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec  # there is one, with a loader, for every name that ends in .py
+    assert spec  # every name that ends in .py has a spec with a loader
     assert spec.loader
     module = importlib.util.module_from_spec(spec)
     if path.stem not in sys.modules or path.stem in _FILES:
-        # dataclasses in it look themselves up there, and a candidate finds there the model that it imports
+        # dataclasses look up their module there, and a candidate can import the model from there
         sys.modules[path.stem] = module
         _FILES.add(path.stem)
     spec.loader.exec_module(module)
@@ -101,4 +101,4 @@ def _from_file(what: str, path: Path) -> ModuleType:
 
 
 _FILES: set[str] = set()
-"""The names in `sys.modules` that are those of files."""
+"""The names in `sys.modules` that were loaded from files."""

@@ -1,4 +1,4 @@
-"""What was found of one implementation in one case."""
+"""The result of one implementation in one case."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ Verdict = Literal["agree", "disagree", "unsupported", "error"]
 
 @dataclass(frozen=True)
 class Divergence:
-    """The place where a tensor is furthest off: its index, both values there, and the error in eps of the dtype.
+    """The entry with the largest error in a tensor: its index, both values there, and the error in eps of the dtype.
 
-    Of something that has another form than the contract's, expected and got are words, and there is no index.
+    If the tensor breaks the contract's form, expected and got are words, and there is no index.
     """
 
     step: int
@@ -44,8 +44,9 @@ class Divergence:
 
 @dataclass(frozen=True)
 class LargestError:
-    """The largest error of one tensor over all steps: in eps of its row's largest entry, and as a share of what is
-    allowed in the step.
+    """The largest error of one tensor over all steps.
+
+    eps: in eps of the largest entry of its row. share: as a share of the tolerance of the step.
     """
 
     stage: Stage
@@ -56,12 +57,11 @@ class LargestError:
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """How one implementation did in one case. It never changes, and each is equal to itself alone.
+    """How one implementation did in one case. It is immutable, and equal only to itself.
 
-    against: what it was held against. reason: why it is unsupported or an error, or what was not covered. steps: how
-    many batches it was trained on. errors: one for each tensor that was compared. divergences: all that were over the
-    tolerance in the first step that had one; the run ends there. proof: that of
-    the exact values it was held against, if it was.
+    against: what it was compared with. reason: why it is unsupported or an error, or what was not covered. steps: how
+    many batches it was trained on. errors: the largest error of each compared tensor. divergences: all divergences of
+    the first step that has one; the run ends there. proof: the proof of the exact values, if it was compared with them.
     """
 
     case: Case
@@ -81,6 +81,6 @@ class Result:
         return order[0] if order else None
 
     def worst_of(self, stage: Stage | None = None, tensor: str | None = None) -> float | None:
-        """The largest error in eps, of a stage or of one of its tensors; None where nothing of it was compared."""
+        """The largest error in eps of a stage, or of one of its tensors. None if nothing of it was compared."""
         found = (error.eps for error in self.errors if stage in (None, error.stage) and tensor in (None, error.tensor))
         return max(found, default=None)

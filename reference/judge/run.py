@@ -1,4 +1,4 @@
-"""Run implementations of a case side by side, step by step, and hold each against what it must equal."""
+"""Run implementations of a case side by side, step by step, and compare each with the values that it must equal."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from reference.judge.runner import Runner, start
 from reference.judge.tolerance import STAGES
 
 TRUTH = "exact"
-"""The name of what every implementation is held against wherever it can be computed."""
+"""The name of the exact values, which every implementation is compared with if they can be computed."""
 
 
 def judge(
     case: Case, implementations: Mapping[str, Implementation], twins: Mapping[str, Implementation]
 ) -> dict[str, Result]:
-    """Hold each implementation against the exact values of the case; against the twins where it is too large for them.
+    """Compare each implementation with the exact values of the case, or with the twins if the case is too large.
 
     Returns a result for each implementation, by its name.
     """
@@ -38,10 +38,10 @@ def hold(
     yardsticks: Mapping[str, Implementation],
     against: str = "",
 ) -> dict[str, Result]:
-    """Train all of them on the batches of a case, in step, and compare each with every yardstick but itself.
+    """Train all implementations on the batches of a case, step by step, and compare each with every other yardstick.
 
-    An implementation that is one of the yardsticks, by the same name, is run once. against: what the yardsticks are
-    called in the results. Returns a result for each implementation, by its name.
+    An implementation that is also a yardstick, by the same name, runs once. against: what the results call the
+    yardsticks. Returns a result for each implementation, by its name.
 
     Raises:
         BadInput: a gradient of a yardstick is the same everywhere in the first step.
@@ -60,10 +60,10 @@ def hold(
 
 
 def follow(case: Case, held: Sequence[Runner], yardsticks: Sequence[Runner], every: int = 1) -> Iterator[int]:
-    """Train what has been started, in step, and compare; yields the number of each step that has been done.
+    """Train the started runners step by step, and compare. Yields the number of each completed step.
 
-    A runner may be held and a yardstick for the others. every: in how many steps there is one comparison; there is one
-    after the last step in any case. It ends early where nothing is left to be compared.
+    A runner may be both compared and a yardstick for others. every: compare after every so many steps, and always after
+    the last. It ends early if nothing is left to compare.
     """
     others = [runner for runner in held if runner not in yardsticks]
     runners, wanted = [*yardsticks, *others], others or yardsticks
@@ -81,7 +81,7 @@ def follow(case: Case, held: Sequence[Runner], yardsticks: Sequence[Runner], eve
 
 
 def _hold_all(runners: Sequence[Runner], yardsticks: Sequence[Runner], step: int) -> None:
-    """Compare what each runner returned with every yardstick but itself."""
+    """Compare what each runner returned with every other yardstick."""
     for place, runner in enumerate(runners):
         others = [other for other in yardsticks if other is not runner and other.out]
         if runner.out and not others and yardsticks != [runner]:
@@ -93,7 +93,7 @@ def _hold_all(runners: Sequence[Runner], yardsticks: Sequence[Runner], step: int
 
 
 def compare(runner: Runner, other: Runner, step: int, both: bool) -> None:
-    """Hold what the runner returned against the other; of two yardsticks, each against the other at once."""
+    """Compare what the runner returned with the other. both: also enter the errors for the other runner."""
     for stage in STAGES:
         if stage not in runner.out or stage not in other.out:
             continue
@@ -108,7 +108,7 @@ def compare(runner: Runner, other: Runner, step: int, both: bool) -> None:
 
 
 def _compare_untouched(runner: Runner, other: Runner, step: int) -> None:
-    """Rows that had no gradient and that the yardstick left bit for bit alone must be left alone bit for bit."""
+    """If a row had no gradient, and the yardstick left it unchanged bit for bit, the runner must do the same."""
     for name in runner.touched if "params" in runner.out and "params" in other.out else ():
         if other.touched[name].all():
             continue
@@ -122,7 +122,7 @@ def _compare_untouched(runner: Runner, other: Runner, step: int) -> None:
 
 
 def _refuse_empty(case: Case, yardsticks: Collection[Runner]) -> None:
-    """A gradient that is zero or the same everywhere would let a wrong one pass."""
+    """Refuse a case with a gradient that is zero or the same everywhere: a wrong gradient could pass."""
     for yardstick in yardsticks:
         for name, gradient in yardstick.out.get("grads", {}).items():
             values = gradient.values if isinstance(gradient, RowGrad) else gradient

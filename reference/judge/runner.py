@@ -1,4 +1,4 @@
-"""One implementation at work in a case: it is built, trained step by step, and closed, which gives its result."""
+"""One implementation running a case: it is built, trained step by step, and closed, which gives its result."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from reference.judge.tolerance import Stage, tolerance
 
 @dataclass(eq=False)
 class Runner:
-    """An implementation at work, and what has been found of it so far.
+    """A running implementation, and what has been found about it so far.
 
-    weights: those it began with. trainer: None where it could not be built. out: what it returned in this step, by
-    stage, in the one form of the comparison. touched: by table, the rows (V,) that ever had a gradient. scale: what the
-    errors of others are measured by, where they are held against it. errors: the largest of each tensor, in eps and as
-    a share of what is allowed. The rest is what a `Result` has.
+    weights: the initial weights. trainer: None if it could not be built. out: what it returned in this step, by stage,
+    in the form that is compared. touched: for each table, a mask (V,) of the rows that ever had a gradient. scale: the
+    scale for the errors of others that are compared with this runner. errors: the largest error of each tensor, in eps
+    and as a share of the tolerance. The other fields are those of `Result`.
     """
 
     case: Case
@@ -44,11 +44,11 @@ class Runner:
 
     @property
     def running(self) -> bool:
-        """Whether it goes on: without step() the parameters stay, and only the first batch can be compared."""
+        """Whether it continues. Without step() the parameters never change, so only the first batch can be compared."""
         return self.verdict == "agree" and (self.steps == 0 or hasattr(self.trainer, "step"))
 
     def advance(self, batch: Batch, step: int) -> None:
-        """Take one step, with a copy of the batch; what it returns is in `out`, which is empty if it has ended."""
+        """Take one step with a copy of the batch. The returned values are in `out`, which is empty if it has ended."""
         self.out = {}
         if not self.running:
             return
@@ -95,7 +95,7 @@ class Runner:
             self.verdict, self.reason = "error", f"{what} raised {one_line(error)}"
 
     def enter(self, step: int, stage: Stage, tensor: str, distance: Distance) -> None:
-        """Enter how far one of its tensors is off; it is a divergence where that is more than is allowed."""
+        """Record the error of one tensor. It is a divergence if it exceeds the tolerance."""
         eps, index, expected, got = distance
         allowed = tolerance(self.case, stage, step)
         worst, share = self.errors.get((stage, tensor), (0.0, 0.0))
@@ -104,9 +104,9 @@ class Runner:
             self.divergences.append(Divergence(step, stage, tensor, index, expected, got, eps))
 
     def close(self, against: str = "", proof: Proof | None = None) -> Result:
-        """What was found of it, and what was not covered; where nothing was compared, that is an error.
+        """The result, including what was not covered. If nothing was compared, that is an error.
 
-        against, proof: what the result is to say that it was held against, and that of its exact values.
+        against: what the result says it was compared with. proof: the proof of the exact values.
         """
         verdict, reason = self.verdict, self.reason
         if verdict == "agree" and not self.errors:
@@ -122,7 +122,7 @@ class Runner:
 
 
 def start(case: Case, name: str, implementation: Implementation, weights: Params) -> Runner:
-    """Build a trainer with its own copy of the weights; where it cannot be built, the runner says why."""
+    """Build a trainer with its own copy of the weights. If that fails, the runner has the reason."""
     runner = Runner(case, name, weights)
     runner.touched = {table: np.zeros(case.model.shapes[table][0], bool) for table in case.model.tables}
     try:
@@ -139,7 +139,7 @@ def start(case: Case, name: str, implementation: Implementation, weights: Params
 
 
 def _copy(value: Any) -> Any:
-    """A copy that the optimizer's update cannot change: it may work in place, in the gradients too."""
+    """A copy, because the optimizer's update may change arrays in place, even gradients."""
     if isinstance(value, RowGrad):
         return RowGrad(value.rows.copy(), value.values.copy(), value.shape)
     return {name: _copy(part) for name, part in value.items()} if isinstance(value, dict) else np.copy(value)

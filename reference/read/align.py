@@ -1,8 +1,7 @@
 """The pairs, aligned by what is computed: a formula, its exact form, the NumPy lines, and the PyTorch lines or grad_fn.
 
-A row names its lines by an anchor, a part of their text. What is shown are the lines as they stand in the module. Each
-line of a function that is shown belongs to exactly one row; where it does not any more, `Misaligned` says which row to
-mend.
+A row names its lines by an anchor, a part of their text. The lines are shown as they are in the module. Each line of a
+shown function must belong to exactly one row; if not, `Misaligned` says which row to fix.
 """
 
 from __future__ import annotations
@@ -39,20 +38,20 @@ PAIRS = (
     "adamw",
     "sparse-adam",
 )
-"""In the order in which they are best read."""
+"""The pairs, in the best reading order."""
 
 FOLDER = Path(__file__).parent / "pairs"
 COLUMNS = {"exact": "reference.exact/", "numpy": "numpy_impl.", "torch": "torch_impl."}
-"""What the names of a column's functions begin with."""
+"""The prefix of the function names in each column."""
 
 
 class Misaligned(BadInput):
-    """A row and the module that it shows do not fit together: which row, and what is the matter."""
+    """A row does not fit the module that it shows. The message names the row and the problem."""
 
 
 @dataclass(frozen=True)
 class Lines:
-    """Lines of a file as they stand there, without the indentation that they share. first: the number of the first."""
+    """Lines of a file, without their common indentation. first: the line number of the first."""
 
     file: str
     first: int
@@ -61,11 +60,11 @@ class Lines:
 
 @dataclass(frozen=True)
 class Row:
-    """What is computed, and the lines that compute it.
+    """One thing that is computed, and the lines that compute it.
 
-    formula: LaTeX, one a line. text: Markdown. exact: the formula in scalars. own: what PyTorch has for it. autograd:
-    the grad_fn that do it in PyTorch, for a row of the backward pass. ops: what `torch.optim` does, for a row of an
-    optimizer.
+    formula: LaTeX, one formula per line. text: Markdown. exact: the formula in scalars. own: PyTorch's own function
+    for it. autograd: in a row of the backward pass, the grad_fn nodes that do it in PyTorch. ops: in a row of an
+    optimizer, what `torch.optim` does.
     """
 
     title: str
@@ -81,7 +80,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Part:
-    """Functions that belong together. live: by which the tests check its `autograd` and `ops`. text: Markdown."""
+    """Related functions. live: what the tests run to check its `autograd` and `ops`. text: Markdown."""
 
     title: str
     text: str
@@ -92,7 +91,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Pair:
-    """A page. group: its kind. symbols: by LaTeX, what each is and its names in the code. text: Markdown."""
+    """A page. group: its heading. symbols: by LaTeX, the meaning and the names in the code. text: Markdown."""
 
     name: str
     title: str
@@ -106,7 +105,7 @@ class Pair:
 
 @cache
 def text_of(module: str) -> str:
-    """The source of a module, which is not imported."""
+    """The source of a module, read without importing it."""
     package, _, rest = module.partition(".")
     spec = importlib.util.find_spec(package)
     if spec is None or spec.origin is None:
@@ -117,11 +116,11 @@ def text_of(module: str) -> str:
 def read_pair(name: str, source: Callable[[str], str] = text_of) -> Pair:
     """A pair with the lines that it shows.
 
-    source: the text of a module by its name.
+    source: returns the text of a module, given its name.
 
     Raises:
-        Misaligned: a line belongs to no row or to two, an anchor to no line or to several; or a row of the backward
-            pass has lines of what has none.
+        Misaligned: a line is in no row or in two rows; an anchor matches no line or several lines; or a row of the
+            backward pass has exact or PyTorch lines.
     """
     content = tomllib.loads((FOLDER / f"{name}.toml").read_text(encoding="utf-8"))
     parts = tuple(_part(f"pairs/{name}.toml, {part['title']}", part, source) for part in content.pop("parts"))
@@ -155,7 +154,7 @@ def _part(where: str, part: dict[str, Any], source: Callable[[str], str]) -> Par
 
 @dataclass(frozen=True)
 class _Chunk:
-    """The lines of one statement, or the head of one that has statements in it."""
+    """The lines of one statement, or the first lines of a compound statement."""
 
     file: str
     function: str
@@ -164,20 +163,20 @@ class _Chunk:
 
     @property
     def indent(self) -> int:
-        """How far to the right it begins."""
+        """The indentation of the first line."""
         return len(self.lines[0]) - len(self.lines[0].lstrip())
 
     @property
     def code(self) -> str:
-        """In one line, with single spaces."""
+        """The code in one line, with single spaces."""
         return " ".join(" ".join(self.lines).split())
 
 
 def _cells(where: str, part: dict[str, Any], column: str, source: Callable[[str], str]) -> list[tuple[Lines, ...]]:
     """The lines of each row in a column.
 
-    An anchor takes one statement, of a `def` or an `if` the head alone; `a … b` all from a to b; `a …` the head and
-    what is inside of it, but for what other rows take.
+    An anchor takes one statement; for a `def` or an `if`, only its first lines. `a … b` takes everything from a to b.
+    `a …` takes the first lines and everything inside, except what other rows take.
     """
     chunks = [chunk for name in part.get(column, ()) for chunk in _chunks(f"{COLUMNS[column]}{name}", source)]
     owner: dict[int, int] = {}
@@ -237,7 +236,7 @@ def _chunks(path: str, source: Callable[[str], str]) -> Iterator[_Chunk]:
     starts = {child.lineno for child in ast.walk(node) if isinstance(child, ast.stmt)}
     starts |= {child.pattern.lineno for child in ast.walk(node) if isinstance(child, ast.match_case)}
     collected: list[str] = []
-    first, ahead = node.lineno, False  # ahead: so far it is what stands before a statement
+    first, ahead = node.lineno, False  # ahead: so far there are only lines that precede a statement
     for number in range(node.lineno, node.end_lineno + 1):
         line = lines[number - 1]
         if number in docstrings or not line.strip():
@@ -254,7 +253,7 @@ def _chunks(path: str, source: Callable[[str], str]) -> Iterator[_Chunk]:
 
 
 def _joined(chunks: list[_Chunk], taken: list[int]) -> Iterator[Lines]:
-    """The chunks that are taken, those that follow one another in a function in one piece."""
+    """The taken chunks. Adjacent chunks of a function are joined."""
     while taken:
         piece = [taken.pop(0)]
         while taken and taken[0] == piece[-1] + 1 and chunks[taken[0]].function == chunks[piece[0]].function:

@@ -1,4 +1,4 @@
-"""What the last runs found, from their JSON: agreement in eps, mistakes that were caught, times of the hot loops."""
+"""The results of the last runs, from their JSON: agreement in eps, caught mistakes, and times of the hot loops."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ MADE_BY = {
     "mistakes": "twingrad mistakes --json build/mistakes.json",
     "bench": "make bench",
 }
-"""The command that makes each file."""
+"""The command that writes each file."""
 
 
 FILES = {"verify": "verify.json", "mistakes": "mistakes.json", "bench": "bench/bench.json"}
-"""Where the commands write them."""
+"""The path of each file in the build folder."""
 
 
 def collect(build: Path) -> dict[str, Any]:
-    """What there is in the folder, by kind; what is missing is None. `plots`: the pictures of the benchmarks.
+    """The results in the folder, by kind; None if a file is missing. `plots`: the plots of the benchmarks.
 
     Raises:
-        BadInput: a file is no JSON, or not of the form that its command writes.
+        BadInput: a file is not JSON, or does not have the form that its command writes.
     """
     readers: dict[str, Callable[[Any], dict[str, Any]]] = {"verify": _verify, "mistakes": _mistakes, "bench": _bench}
     found: dict[str, Any] = {kind: _read(build / FILES[kind], kind, reader) for kind, reader in readers.items()}
@@ -60,7 +60,7 @@ def _read(path: Path, kind: str, reader: Callable[[Any], dict[str, Any]]) -> dic
 
 
 def _ran(environment: dict[str, Any]) -> dict[str, str]:
-    """When and where it ran, for a reader."""
+    """The date and the environment of a run, as text."""
     date = datetime.fromisoformat(environment["date"]).astimezone(UTC)
     return {"date": date.strftime("%d %B %Y, %H:%M UTC").lstrip("0"), "environment": sentence(environment)}
 
@@ -69,7 +69,7 @@ def _ran(environment: dict[str, Any]) -> dict[str, str]:
 
 
 def _verify(given: dict[str, Any]) -> dict[str, Any]:
-    """A line a model, a column an optimizer and dtype; in each the worst error in eps, and how many cases there are."""
+    """One line per model, one column per optimizer and dtype. A cell has the largest error in eps and case count."""
     known = {case.id: case for case in catalogue()}
     cells: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
     unknown = set()
@@ -110,7 +110,7 @@ def _cell(results: list[dict[str, Any]]) -> dict[str, Any] | None:
 
 
 def _eps(value: float | str) -> float:
-    """An error; those that are not finite are written as words."""
+    """An error as a float. Infinite and NaN errors are stored as words."""
     return math.inf if isinstance(value, str) and value in ("nan", "inf", "-inf") else float(value)
 
 
@@ -130,7 +130,7 @@ def _first(result: dict[str, Any]) -> str:
 
 
 def _mistakes(given: dict[str, Any]) -> dict[str, Any]:
-    """A line a mistake: in how many cases of each model it is caught, and by which stage first."""
+    """One line per mistake: how many cases of each model catch it, and which stage catches it first."""
     known = {case.id: case.family for case in catalogue()}
     families = list(dict.fromkeys(known.values()))
     lines: list[dict[str, Any]] = []
@@ -160,7 +160,7 @@ def _mistakes(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def _address(source: str) -> str:
-    """Where a source is to be found: an address, or an issue on GitHub as `owner/repository#1`; empty for a book."""
+    """The address of a source, which is an address or a GitHub issue `owner/repository#1`. Empty for a book."""
     issue = re.fullmatch(r"([\w.-]+/[\w.-]+)#(\d+)", source, re.ASCII)
     if issue:
         return f"https://github.com/{issue[1]}/issues/{issue[2]}"
@@ -171,7 +171,7 @@ def _address(source: str) -> str:
 
 
 def _bench(given: dict[str, Any]) -> dict[str, Any]:
-    """A line a hot loop and size: the medians of the race, in seconds, and the fastest rival's over NumPy's."""
+    """One line per hot loop and size: the median times in seconds, and the fastest rival's time over NumPy's."""
     races: dict[str, dict[str, float]] = {}
     fastest: dict[str, str] = {}
     for one in given["benchmarks"]:

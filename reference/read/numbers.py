@@ -1,6 +1,6 @@
-"""The numbers that flow through a model: the arrays of some steps of training, right and with a mistake planted.
+"""The numbers inside a model: the arrays of some training steps, without and with a planted mistake.
 
-They are those of the NumPy twin at work. It is watched, not changed: what its layers return is what the pages show.
+They come from the NumPy twin while it trains. It is observed, not changed: the pages show what its layers return.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from reference.mistakes import MISTAKES
 
 BAGS = Case("numbers", Classifier(10, 5, (10,), 2), SGD(lr=0.5), Dialogue(), steps=12, sparse=True)
 WORDS, LETTERS = 12, 800
-"""How many different words of a text there is room for, and how much of it."""
+"""The largest numbers of different words and of letters that the page has room for."""
 
 MISTAKEN = {
     "bags": (
@@ -39,7 +39,7 @@ MISTAKEN = {
     ),
     "words": ("duplicates-overwritten", "one-context-subtracted", "logits-for-probabilities", "sign-turned"),
 }
-"""What can be planted, of the mistakes that there are."""
+"""The mistakes that each story offers."""
 
 TWIN = f"{numpy_impl.__name__}."
 Arrays = dict[str, np.ndarray]
@@ -47,7 +47,7 @@ Arrays = dict[str, np.ndarray]
 
 @dataclass(frozen=True)
 class Call:
-    """The function that called another one, with what as its first argument, and what came back."""
+    """One call: the calling function, the first argument, and the returned value."""
 
     caller: str
     given: Any
@@ -56,7 +56,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Story:
-    """A model in training. tables: its tables, as the page calls them. observe: the arrays that flowed in one step."""
+    """A model in training. tables: its tables, by their names on the page. observe: the arrays of one step."""
 
     case: Case
     batches: Sequence[Batch]
@@ -65,20 +65,20 @@ class Story:
 
 
 def stories(source: str = text.TOPICS) -> dict[str, Any]:
-    """All that the page of the numbers shows, ready to be JSON.
+    """Everything that the page of numbers shows, ready for JSON.
 
-    source: the path of a UTF-8 text, from the beginning of which skip-gram learns in place of the dialogue's corpus.
+    source: the path of a UTF-8 text. Skip-gram learns from its beginning instead of the dialogue's corpus.
 
     Raises:
-        BadInput: the text cannot be read or has no two words side by side.
+        BadInput: the text cannot be read, or has no two adjacent words.
     """
     passage = DIALOGUE_CORPUS if source == text.TOPICS else beginning(source)
     return {"bags": _bags(), "words": _words(passage) | {"given": source != text.TOPICS}}
 
 
 def beginning(source: str) -> str:
-    """A text up to `WORDS` different words and `LETTERS` letters, without the paragraphs of a single word."""
-    text.read(source)  # BadInput for what is no text
+    """The text up to `WORDS` different words and `LETTERS` letters, without paragraphs of a single word."""
+    text.read(source)  # raises BadInput if it is not text
     paragraphs = re.split(r"\n\s*\n", text.decoded(Path(source)))
     whole = "\n\n".join(paragraph.strip() for paragraph in paragraphs if len(text.WORD.findall(paragraph)) > 1)
     end, seen = 0, set()
@@ -118,7 +118,7 @@ def _bags() -> dict[str, Any]:
 
 
 def _sum(row: int, ids: np.ndarray, parts: np.ndarray, got: np.ndarray) -> dict[str, Any]:
-    """What each bag gives to a row, their sum, and what the row got."""
+    """What each bag adds to a row, the sum of these, and what the row received."""
     bags = np.argwhere(ids == row)[:, 0]
     total = parts[bags].sum(axis=0)
     given = [{"from": f"bag {bag + 1}", "values": _short(parts[bag])} for bag in bags]
@@ -145,7 +145,7 @@ def _observe_classifier(calls: list[Call]) -> Arrays:
 
 
 def _words(passage: str) -> dict[str, Any]:
-    """Skip-gram over a passage, one centre a step with the words beside it, as in the dialogue."""
+    """Skip-gram over a passage. Each step has one centre with its neighbours, as in the dialogue."""
     corpus = text.read_string(passage, min_count=1, name="its beginning")
     batches = _centers(corpus)
     model = SkipGram(len(corpus.words), 3, reduction="sum")
@@ -221,7 +221,7 @@ def _mistakes(wanted: Sequence[str]) -> dict[str, Any]:
 
 
 def _train(story: Story, implementation: Implementation) -> list[Arrays]:
-    """The arrays of every step: the tables before it, what flows forward and back, and the gradients of the tables."""
+    """The arrays of every step: the tables before it, the forward and backward arrays, and the tables' gradients."""
     trainer = implementation.build(story.case, story.case.weights())
     seen = []
     for batch in story.batches:
@@ -236,7 +236,7 @@ def _train(story: Story, implementation: Implementation) -> list[Arrays]:
 
 
 def _whole(gradient: np.ndarray | RowGrad) -> np.ndarray:
-    """A gradient as a table; NaN in the rows that have none."""
+    """A gradient as a whole table, with NaN in rows that have no gradient."""
     if not isinstance(gradient, RowGrad):
         return gradient
     whole = np.full(gradient.shape, np.nan)
@@ -245,9 +245,9 @@ def _whole(gradient: np.ndarray | RowGrad) -> np.ndarray:
 
 
 def watch(run: Callable[[], Any]) -> tuple[Any, list[Call]]:
-    """Run it, and note what the twin's functions call of the twin, in the order in which it returns.
+    """Run it, and record the calls between functions of the twin, in the order in which they return.
 
-    A collection of garbage may run others' functions in the middle of one of the twin's: they are no part of it.
+    Garbage collection may run unrelated functions in the middle; those are not recorded.
     """
     calls: list[Call] = []
 
@@ -273,7 +273,7 @@ def watch(run: Callable[[], Any]) -> tuple[Any, list[Call]]:
 
 
 def departure(right: Sequence[Arrays], other: Sequence[Arrays]) -> dict[str, Any] | None:
-    """The first array that differs by more than rounding: its step, its name, the row, and both values there."""
+    """The first array that differs by more than rounding: its step, name, row, column, and both values there."""
     for step, (expected, got) in enumerate(zip(right, other, strict=True), start=1):
         for name, array in expected.items():
             off = np.abs(got[name] - array) > 1e-9 * np.nanmax(np.abs(array))
@@ -286,7 +286,7 @@ def departure(right: Sequence[Arrays], other: Sequence[Arrays]) -> dict[str, Any
 
 
 def _short(array: Any) -> Any:
-    """Three digits of each number, as nested lists; None for what is not a number."""
+    """Each number rounded to three digits, as nested lists. None for NaN and infinity."""
     if np.ndim(array):
         return [_short(part) for part in array]
     return float(f"{array:.3g}") if np.isfinite(array) else None

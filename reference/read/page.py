@@ -1,4 +1,4 @@
-"""The folder of pages: Markdown, formulas and code become HTML, everything that goes into it is escaped."""
+"""The folder of pages: converts Markdown, formulas and code to HTML. Everything is escaped."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from reference.read.align import PAIRS, Pair, read_pair
 HERE = Path(__file__).parent
 STATIC = ("style.css", "script.js")
 MARK = '<meta name="generator" content="twingrad">'
-"""By this a folder of pages is known, so that no other folder is ever replaced."""
+"""Identifies a folder of pages, so that no other folder is ever replaced."""
 
 COLOURED = ((Comment, "c"), (Keyword, "k"), (String, "s"), (Number, "m"), (Name.Function, "f"), (Name.Class, "f"))
 
@@ -68,12 +68,12 @@ def pages(numbers: dict[str, Any], evidence: dict[str, Any]) -> dict[str, str]:
 
 
 def write(folder: Path, content: dict[str, str], plots: list[Path]) -> None:
-    """Put the pages there in one move, in place of those that were there.
+    """Write the pages in one move, replacing earlier pages.
 
-    plots: pictures that the pages show; they go with them.
+    plots: pictures that the pages show; they are copied too.
 
     Raises:
-        BadInput: there is something else, or it cannot be written.
+        BadInput: something else is there, or the folder cannot be written.
     """
     folder = check_folder(folder)
     try:
@@ -98,7 +98,7 @@ def write(folder: Path, content: dict[str, str], plots: list[Path]) -> None:
 
 
 def check_folder(folder: Path) -> Path:
-    """The folder by its full name. Raises BadInput where something is there that is no folder of pages."""
+    """The full path of the folder. Raises BadInput if something else is there than a folder of pages."""
     folder, index = folder.resolve(), folder / "index.html"
     try:
         ours = index.is_file() and MARK in index.read_text(encoding="utf-8", errors="replace")
@@ -122,7 +122,7 @@ def _toml(name: str) -> dict[str, Any]:
 
 
 def as_json(value: Any) -> Markup:
-    """JSON that may stand in a script element: nothing in it can end the element."""
+    """JSON that is safe in a script element: nothing in it can end the element."""
     text = json.dumps(value, separators=(",", ":"), allow_nan=False)
     return Markup(text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e"))
 
@@ -134,9 +134,9 @@ MathML = ElementTree.Element
 
 @cache
 def math(latex: str, display: str = "inline", marks: frozenset[tuple[str, str]] = frozenset()) -> Markup:
-    """LaTeX as MathML, the letters that are symbols of the page marked with their names.
+    """LaTeX as MathML. Letters that are symbols of the page are marked with their names.
 
-    marks: the letters of the symbols as they stand in MathML, and as they are written.
+    marks: for each symbol, its letter in MathML and its LaTeX.
     """
     root = ElementTree.fromstring(
         convert(latex, display=display).replace(' xmlns="http://www.w3.org/1998/Math/MathML"', "")
@@ -144,7 +144,7 @@ def math(latex: str, display: str = "inline", marks: frozenset[tuple[str, str]] 
     symbols = dict(marks)
     for bar in root.iter("mo"):
         if bar.text in ("‖", "|"):
-            bar.attrib.setdefault("stretchy", "false")  # unsaid, they are as tall as the line
+            bar.attrib.setdefault("stretchy", "false")  # by default they are as tall as the line
     for element in root.iter("mi"):
         if element.text in symbols:
             element.set("class", "symbol")
@@ -154,7 +154,7 @@ def math(latex: str, display: str = "inline", marks: frozenset[tuple[str, str]] 
 
 @cache
 def _letter(latex: str) -> str:
-    """The one letter that a symbol is in MathML."""
+    """The letter of a symbol in MathML."""
     found = ElementTree.fromstring(convert(latex)).iter("{http://www.w3.org/1998/Math/MathML}mi")
     return "".join(element.text or "" for element in found)
 
@@ -176,12 +176,12 @@ def _parser(marks: frozenset[tuple[str, str]]) -> MarkdownIt:
 
 
 def markdown(text: str, marks: frozenset[tuple[str, str]] = frozenset()) -> Markup:
-    """Markdown as HTML; a code span `$...$` is a formula, and HTML in it is text."""
+    """Markdown as HTML. A code span `$...$` is a formula. HTML in the text is escaped."""
     return Markup(_parser(marks).render(text))
 
 
 def inline(text: str, marks: frozenset[tuple[str, str]] = frozenset()) -> Markup:
-    """The same for one line, without a paragraph around it."""
+    """One line of Markdown as HTML, without a paragraph around it."""
     return Markup(_parser(marks).renderInline(text.strip()))
 
 
@@ -194,7 +194,7 @@ def _names(pair: Pair) -> dict[str, str]:
 
 
 def highlighted(code: str, symbols: dict[str, str]) -> Markup:
-    """Python as HTML, a line in an element of its own, so that a long one can hang over; symbols are marked."""
+    """Python as HTML, with symbols marked. Each line is an element, so that a long line can wrap with an indent."""
     line, lines = Markup(), []
     for kind, value in PythonLexer(ensurenl=False).get_tokens(code):
         for at, piece in enumerate(value.split("\n")):

@@ -1,4 +1,4 @@
-"""A pair in the terminal, highlighted: NumPy on the left and PyTorch on the right, exact before them or above them."""
+"""Print a pair, highlighted: NumPy on the left, PyTorch on the right, the exact form before or above them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rich.text import Text
 from reference.read.align import Lines, Pair, Row
 
 THREE_COLUMNS = 200
-"""So wide is a terminal in which the exact form has a column of its own."""
+"""The terminal width from which the exact form has its own column."""
 
 
 def show(pairs: Sequence[Pair], console: Console) -> None:
