@@ -11,7 +11,7 @@ from typing import cast
 from reference import exact
 from reference.cases import Case
 from reference.contract import Implementation
-from reference.errors import BadInput, one_line
+from reference.errors import BadInput, raised
 
 
 def load(name: str, beside: ModuleType | None = None) -> Implementation:
@@ -61,7 +61,7 @@ def _check(what: str, case: Case) -> None:
     except BadInput as bad:
         raise BadInput(f"{what}: {bad}") from None
     except Exception as error:
-        raise BadInput(f"{what}: raised {one_line(error)}") from None
+        raise BadInput(f"{what}: {raised(error)}") from None
     if unread:
         raise BadInput(f"{what}: looked_up lists no rows of {unread[0]}, which is among its tables")
     if not feasible:
@@ -81,7 +81,7 @@ def _imported(what: str, name: str) -> ModuleType:
             missing = f"it needs {error.name}, which is not installed"
         raise BadInput(f"{what}: {missing}") from None
     except (Exception, SystemExit) as error:
-        raise BadInput(f"{what}: importing it raised {one_line(error)}") from None
+        raise BadInput(f"{what}: importing it {raised(error)}") from None
 
 
 def _from_file(what: str, path: Path) -> ModuleType:

@@ -12,7 +12,7 @@ from reference.exact.arithmetic import Proof
 from reference.judge.distance import TINY
 from reference.judge.tolerance import STAGES, Stage
 
-Verdict = Literal["agree", "disagree", "unsupported", "error"]
+Verdict = Literal["agree", "disagree", "form", "unsupported", "error"]
 
 
 @dataclass(frozen=True)
@@ -58,10 +58,11 @@ class LargestError:
 class Result:
     """How one implementation did in one case. It never changes, and each is equal to itself alone.
 
-    against: what it was held against. reason: why it is unsupported or an error, or what was not covered. steps: how
-    many batches it was trained on. errors: one for each tensor that was compared. divergences: all that were over the
-    tolerance in the first step that had one; the run ends there. proof: that of
-    the exact values it was held against, if it was.
+    verdict: "form" where the numbers are right and something came in another form than is asked for. against: what it
+    was held against. reason: why it is unsupported or an error, or what was not covered. steps: how many batches it was
+    trained on. errors: one for each tensor that was compared. divergences: all that were over the tolerance in the
+    first step that had one; the run ends there. proof: that of the exact values it was held against, if it was. form:
+    a line for each form that is wrong, whatever the numbers are.
     """
 
     case: Case
@@ -73,6 +74,7 @@ class Result:
     errors: tuple[LargestError, ...] = ()
     divergences: tuple[Divergence, ...] = ()
     proof: Proof | None = None
+    form: tuple[str, ...] = ()
 
     @property
     def first_divergence(self) -> Divergence | None:

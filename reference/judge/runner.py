@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from copy import copy
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
 
 from reference.cases import Batch, Case
 from reference.contract import Implementation, Params, RowGrad
-from reference.errors import Unsupported, one_line
+from reference.errors import Unsupported, raised
 from reference.exact.arithmetic import Proof
 from reference.judge.distance import Distance, Scale
-from reference.judge.form import Mismatch, as_grads, as_loss, as_params, as_state
+from reference.judge.form import Mismatch, Note, as_grads, as_loss, as_params, as_state, flat
 from reference.judge.result import Divergence, LargestError, Result, Verdict
 from reference.judge.tolerance import Stage, tolerance
 
@@ -26,7 +26,8 @@ class Runner:
     weights: those it began with. trainer: None where it could not be built. out: what it returned in this step, by
     stage, in the one form of the comparison. touched: by table, the rows (V,) that ever had a gradient. scale: what the
     errors of others are measured by, where they are held against it. errors: the largest of each tensor, in eps and as
-    a share of what is allowed. The rest is what a `Result` has.
+    a share of what is allowed. form: by what is asked for and what came, the tensors that have this wrong form. dtypes:
+    of all tensors that came. The rest is what a `Result` has.
     """
 
     case: Case
@@ -41,6 +42,8 @@ class Runner:
     steps: int = 0
     errors: dict[tuple[Stage, str], tuple[float, float]] = field(default_factory=dict)
     divergences: list[Divergence] = field(default_factory=list)
+    form: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+    dtypes: set[np.dtype] = field(default_factory=set)
 
     @property
     def running(self) -> bool:
@@ -56,48 +59,74 @@ class Runner:
         own = type(batch)(*(copy(getattr(batch, part.name)) for part in fields(batch)))
         input_shapes = {name: getattr(batch, name).shape for name in self.case.model.input_gradients}
 
-        def keep(stage: Stage, form: Callable[[Any], Any], given: Any) -> None:
+        def keep(stage: Stage, form: Callable[[Any, Note], Any], given: Any) -> None:
+            def note(what: str, expected: str, got: str) -> None:
+                self.note(f"{stage} {what}" if "." in what else what, expected, got)
+
             try:
-                self.out[stage] = _copy(form(given))
+                self.out[stage] = _copy(form(given, note))
             except Mismatch as mismatch:
                 expected, got = mismatch.expected, mismatch.got
                 self.divergences.append(Divergence(step, stage, mismatch.tensor, None, expected, got, np.inf))
 
         def loss_and_grads() -> None:
             returned = trainer.loss_and_grads(own)
+            kind = type(returned).__name__
+            if not isinstance(returned, tuple | list) or len(returned) < 2:
+                self.verdict = "error"
+                self.reason = f"step {step}: loss_and_grads returned a {kind}, not (loss, gradients)"
+                return
             if not isinstance(returned, tuple) or len(returned) != 2:
-                raise TypeError(f"it returned a {type(returned).__name__}, not (loss, gradients)")
-            keep("loss", as_loss, returned[0])
-            keep("grads", lambda given: as_grads(self.case, given, input_shapes), returned[1])
+                self.note("loss_and_grads", "a tuple (loss, gradients)", f"a {kind} of {len(returned)}")
+            keep("loss", lambda given, note: as_loss(given, self.case.dtype, note), returned[0])
+            keep("grads", lambda given, note: as_grads(self.case, given, input_shapes, note), returned[1])
 
         def update() -> None:
             trainer.step()
             if hasattr(trainer, "params"):
-                keep("params", lambda given: as_params(self.case, given), trainer.params())
+                keep("params", lambda given, note: as_params(self.case, given, note), trainer.params())
             if hasattr(trainer, "state"):
-                keep("state", lambda given: as_state(self.case, given), trainer.state())
+                keep("state", lambda given, note: as_state(self.case, given, note), trainer.state())
 
         self._call(f"step {step}: loss_and_grads", loss_and_grads)
         if self.verdict == "agree" and hasattr(trainer, "step"):
             self._call(f"step {step}: the update", update)
         self.steps = step
-        for name in self.touched.keys() & self.out.get("grads", {}).keys():
-            gradient = self.out["grads"][name]
+        here = {values.dtype for values in map(_values, self._tensors()) if values.ndim}
+        self.dtypes |= here
+        if "loss" in self.out and here and np.dtype(self.case.dtype) not in here:
+            # a Python float says nothing of the digits that it was computed with
+            self.out["loss"] = self.out["loss"].astype(min(here, key=lambda dtype: dtype.itemsize))
+        for name, touched in self.touched.items():
+            gradient = self.out.get("grads", {}).get(name)
             if isinstance(gradient, RowGrad):
-                self.touched[name][gradient.rows] = True
-            else:
-                self.touched[name] |= gradient.any(axis=1)
+                touched[gradient.rows] = True
+            else:  # without a gradient, any row may have had one
+                touched |= True if gradient is None else gradient.any(axis=1)
 
     def _call(self, what: str, function: Callable[[], Any]) -> None:
         try:
             function()
         except (Exception, SystemExit) as error:
-            self.verdict, self.reason = "error", f"{what} raised {one_line(error)}"
+            self.verdict, self.reason = "error", f"{what} {raised(error)}"
 
-    def enter(self, step: int, stage: Stage, tensor: str, distance: Distance) -> None:
-        """Enter how far one of its tensors is off; it is a divergence where that is more than is allowed."""
+    def _tensors(self) -> list[np.ndarray | RowGrad]:
+        """All tensors of this step but the loss."""
+        return [tensor for stage in self.out if stage != "loss" for _, tensor in flat(stage, self.out[stage])]
+
+    def note(self, what: str, expected: str, got: str) -> None:
+        """Note that something came in another form than is asked for, whatever its numbers are."""
+        found = self.form.setdefault((expected, got), [])
+        if what not in found:
+            found.append(what)
+
+    def enter(self, step: int, stage: Stage, tensor: str, distance: Distance, fewer_digits: bool = False) -> None:
+        """Enter how far one of its tensors is off; it is a divergence where that is more than is allowed.
+
+        fewer_digits: whether it came with fewer digits than the case has, and is held to the tolerance of float32.
+        """
         eps, index, expected, got = distance
-        allowed = tolerance(self.case, stage, step)
+        allowed = tolerance(replace(self.case, dtype="float32") if fewer_digits else self.case, stage, step)
         worst, share = self.errors.get((stage, tensor), (0.0, 0.0))
         self.errors[stage, tensor] = max(eps, worst), max(eps / allowed, share)
         if not eps <= allowed:
@@ -109,16 +138,42 @@ class Runner:
         against, proof: what the result is to say that it was held against, and that of its exact values.
         """
         verdict, reason = self.verdict, self.reason
-        if verdict == "agree" and not self.errors:
-            verdict, reason = "error", "nothing was compared"
-        elif verdict == "agree":
-            kinds = {name.split(".")[0] for stage, name in self.errors if stage == "state"}
-            missing = [] if any(stage == "params" for stage, _ in self.errors) else ["params"]
-            missing += [f"state {kind}" for kind in self.case.optimizer.state if kind not in kinds]
-            reason = f"not covered: {', '.join(missing)}" if missing else ""
+        if verdict == "agree":
+            compared = {stage for stage, _ in self.errors}
+            if not compared:
+                verdict, reason = "error", "nothing was compared"
+            elif compared == {"loss"}:
+                verdict, reason = "error", "nothing was compared but the loss: there are no gradients and no parameters"
+            elif self.dtypes == {np.dtype("float32")} and self.case.dtype == "float64":
+                verdict, reason = "unsupported", "not covered in float64: all came back in float32, right to its digits"
+            else:
+                verdict, reason = "form" if self.form else "agree", self._uncovered()
         errors = tuple(LargestError(*place, *error) for place, error in self.errors.items())
         divergences = tuple(self.divergences)
-        return Result(self.case, self.name, against, verdict, reason, self.steps, errors, divergences, proof)
+        found = errors, divergences, proof, self._form()
+        return Result(self.case, self.name, against, verdict, reason, self.steps, *found)
+
+    def _uncovered(self) -> str:
+        """What was not compared, in words; empty where all was."""
+        grads = self.case.model.shapes.keys() | set(self.case.model.input_gradients)
+        lacking = sorted(grads - {name for stage, name in self.errors if stage == "grads"})
+        missing = ["grads"] if len(lacking) == len(grads) else [f"grads {name}" for name in lacking]
+        missing += [] if any(stage == "params" for stage, _ in self.errors) else ["params"]
+        kinds = {name.split(".")[0] for stage, name in self.errors if stage == "state"}
+        missing += [f"state {kind}" for kind in self.case.optimizer.state if kind not in kinds]
+        return f"not covered: {', '.join(missing)}" if missing else ""
+
+    def _form(self) -> tuple[str, ...]:
+        """A line for each form that is wrong, with the first of the tensors that have it."""
+        found = []
+        for (expected, got), tensors in self.form.items():
+            more = f" and {len(tensors) - NAMED} more" if len(tensors) > NAMED else ""
+            found.append(f"{', '.join(tensors[:NAMED])}{more}: {expected} is asked for, got {got}")
+        return tuple(found)
+
+
+NAMED = 3
+"""So many tensors are named that have the same wrong form."""
 
 
 def start(case: Case, name: str, implementation: Implementation, weights: Params) -> Runner:
@@ -130,12 +185,16 @@ def start(case: Case, name: str, implementation: Implementation, weights: Params
     except Unsupported as unsupported:
         runner.verdict, runner.reason = "unsupported", str(unsupported) or "no reason given"
     except (Exception, SystemExit) as error:
-        runner.verdict, runner.reason = "error", f"build raised {one_line(error)}"
+        runner.verdict, runner.reason = "error", f"build {raised(error)}"
     else:
         if not hasattr(runner.trainer, "loss_and_grads"):
             kind = type(runner.trainer).__name__
             runner.verdict, runner.reason = "error", f"build returned a {kind}, which has no loss_and_grads(batch)"
     return runner
+
+
+def _values(tensor: np.ndarray | RowGrad) -> np.ndarray:
+    return tensor.values if isinstance(tensor, RowGrad) else tensor
 
 
 def _copy(value: Any) -> Any:
