@@ -232,8 +232,9 @@ def _alone(case: Case, runner: Runner) -> Iterator[float]:
     trainer = runner.trainer
     for step, batch in enumerate(case.batches(), start=1):
         try:
-            loss = float(as_loss(trainer.loss_and_grads(batch)[0], case.dtype))
-            trainer.step()
+            with runner.switches.turned():
+                loss = float(as_loss(trainer.loss_and_grads(batch)[0], case.dtype))
+                trainer.step()
         except (Exception, SystemExit) as error:
             raise Stopped(f"{runner.name}: step {step} {raised(error)}") from None
         yield loss

@@ -12,6 +12,7 @@ from reference import exact
 from reference.cases import Case
 from reference.contract import Implementation
 from reference.errors import BadInput, raised
+from reference.judge.switches import LEFT, Switches
 
 
 def load(name: str, beside: ModuleType | None = None) -> Implementation:
@@ -70,8 +71,10 @@ def _check(what: str, case: Case) -> None:
 
 def _imported(what: str, name: str) -> ModuleType:
     """The module; what: what it is to be, for the error."""
+    switches = Switches()
     try:
-        return _from_file(what, Path(name).resolve()) if name.endswith(".py") else importlib.import_module(name)
+        with switches.turned():
+            module = _from_file(what, Path(name).resolve()) if name.endswith(".py") else importlib.import_module(name)
     except BadInput:
         raise
     except ModuleNotFoundError as error:
@@ -82,6 +85,8 @@ def _imported(what: str, name: str) -> ModuleType:
         raise BadInput(f"{what}: {missing}") from None
     except (Exception, SystemExit) as error:
         raise BadInput(f"{what}: importing it {raised(error)}") from None
+    setattr(module, LEFT, switches.changed())
+    return module
 
 
 def _from_file(what: str, path: Path) -> ModuleType:

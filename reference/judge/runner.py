@@ -16,6 +16,7 @@ from reference.exact.arithmetic import Proof
 from reference.judge.distance import Distance, Scale
 from reference.judge.form import Mismatch, Note, as_grads, as_loss, as_params, as_state, flat
 from reference.judge.result import Divergence, LargestError, Result, Verdict
+from reference.judge.switches import LEFT, Switches
 from reference.judge.tolerance import Stage, tolerance
 
 
@@ -27,7 +28,7 @@ class Runner:
     stage, in the one form of the comparison. touched: by table, the rows (V,) that ever had a gradient. scale: what the
     errors of others are measured by, where they are held against it. errors: the largest of each tensor, in eps and as
     a share of what is allowed. form: by what is asked for and what came, the tensors that have this wrong form. dtypes:
-    of all tensors that came. The rest is what a `Result` has.
+    of all tensors that came. switches: how the global ones stand for it. The rest is what a `Result` has.
     """
 
     case: Case
@@ -44,6 +45,7 @@ class Runner:
     divergences: list[Divergence] = field(default_factory=list)
     form: dict[tuple[str, str], list[str]] = field(default_factory=dict)
     dtypes: set[np.dtype] = field(default_factory=set)
+    switches: Switches = field(default_factory=Switches)
 
     @property
     def running(self) -> bool:
@@ -106,7 +108,8 @@ class Runner:
 
     def _call(self, what: str, function: Callable[[], Any]) -> None:
         try:
-            function()
+            with self.switches.turned():
+                function()
         except (Exception, SystemExit) as error:
             self.verdict, self.reason = "error", f"{what} {raised(error)}"
 
@@ -180,8 +183,10 @@ def start(case: Case, name: str, implementation: Implementation, weights: Params
     """Build a trainer with its own copy of the weights; where it cannot be built, the runner says why."""
     runner = Runner(case, name, weights)
     runner.touched = {table: np.zeros(case.model.shapes[table][0], bool) for table in case.model.tables}
+    runner.switches.own |= getattr(implementation, LEFT, {})
     try:
-        runner.trainer = implementation.build(case, {key: weight.copy() for key, weight in weights.items()})
+        with runner.switches.turned():
+            runner.trainer = implementation.build(case, {key: weight.copy() for key, weight in weights.items()})
     except Unsupported as unsupported:
         runner.verdict, runner.reason = "unsupported", str(unsupported) or "no reason given"
     except (Exception, SystemExit) as error:
