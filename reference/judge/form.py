@@ -154,6 +154,8 @@ def _as_rows(case: Case, name: str, given: Any, shape: tuple[int, ...], note: No
             raise Mismatch(name, ROWS if mismatch.expected == ARRAY else mismatch.expected, mismatch.got) from None
         note(name, ROWS, f"a dense {type(given).__name__}")
         return array
+    if isinstance(given, list):
+        note(name, ROWS, "a list [rows, values]")
     rows, values, of_table = _read(name, parts[0], note), _read(name, parts[1], note), parts[2] or shape
     if rows.ndim == 2 and rows.shape[1] == 1:
         rows = rows[:, 0]
@@ -190,6 +192,8 @@ def _rows_of(given: Any) -> tuple[Any, Any, tuple[int, ...] | None] | None:
         # coalesce() would sum in the dtype; the parts are summed by the caller, in more digits
         return given._indices()[0], given._values(), tuple(given.shape)
     if isinstance(given, tuple) and len(given) == 2:
+        return *given, None
+    if isinstance(given, list) and [getattr(part, "ndim", None) for part in given] == [1, 2]:
         return *given, None
     # as TensorFlow's IndexedSlices and JAX's BCOO; SciPy's csr_matrix has indices and data of another meaning
     indices = getattr(given, "indices", None)

@@ -157,6 +157,12 @@ FORM: dict[str, tuple[str, str, Change, str]] = {
         one(TABLE, RowGrad.dense),
         f"grads embedding.weight: {PAIR} is asked for, got a dense ndarray",
     ),
+    "[rows, values]": (
+        ROWS,
+        "grads",
+        one(TABLE, lambda g: [g.rows, g.values]),
+        f"grads embedding.weight: {PAIR} is asked for, got a list [rows, values]",
+    ),
     "rows in float32": (
         ROWS,
         "grads",
