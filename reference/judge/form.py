@@ -141,6 +141,8 @@ def _as_tensor(case: Case, name: str, given: Any, shape: tuple[int, ...], note: 
             scatter = "hand over (ids, lines)" if name in case.row_tables else "scatter it to the rows of the table"
             hint = f"; if that is one line for each id, {scatter}"
         raise Mismatch(name, f"{case.dtype} of shape {shape}", f"{array.dtype} of shape {array.shape}{hint}")
+    if isinstance(given, list) and _finer(array.dtype, case.dtype):  # numbers of Python's have no dtype
+        return array.astype(case.dtype)
     return _in_dtype(name, array, case.dtype, note)
 
 

@@ -12,13 +12,15 @@ import pytest
 import torch
 
 import numpy_impl
-from reference.cases import Case
+from reference.cases import SGD, Case, Embedding, LookupBatch, Recorded
 from reference.catalogue import catalogue
 from reference.commands.twins import twins
 from reference.contract import RowGrad
 from reference.judge.form import Mismatch, as_grads
 from reference.judge.result import Result
-from reference.judge.run import hold
+from reference.judge.run import compare, hold
+from reference.judge.runner import Runner
+from reference.judge.tolerance import TOLERANCE
 from tests.tools.altered import Altered, Change, entry, one
 
 CASES = {case.id: case for case in catalogue()}
@@ -101,6 +103,7 @@ FORM: dict[str, tuple[str, str, Change, str]] = {
         "grads fc1.bias: an array of floats is asked for, got an array of objects",
     ),
     "lists": (DENSE, "grads", every(np.ndarray.tolist), f"{THREE}: an array is asked for, got a list"),
+    "lists in float32": (SINGLE, "grads", every(np.ndarray.tolist), f"{THREE}: an array is asked for, got a list"),
     "big-endian": (
         DENSE,
         "grads",
@@ -272,6 +275,15 @@ def test_a_row_that_was_not_looked_up_is_held_without_gradients() -> None:
     assert (found.stage, found.tensor, found.index) == ("params", TABLE, (V - 1, 4))
 
 
+def test_without_gradients_any_row_may_have_had_one() -> None:
+    """One that had a gradient may round in another way, where this is what another one is held against."""
+    weights, batch = {TABLE: np.arange(1.0, 9).reshape(4, 2)}, LookupBatch(np.array([1]), np.array([[1.0, 2]]))
+    case = Case("tiny", Embedding(4, 2), SGD(lr=1e-30), Recorded(weights, (batch,)), steps=1)
+    nudged = Altered("params", one(TABLE, entry(np.nextafter(weights[TABLE][1, 0], 9), (1, 0))))
+    held = hold(case, {"mine": nudged}, {"updates": Returns(lambda loss, grads: (loss, None))})
+    assert held["mine"].verdict == "agree", held["mine"].first_divergence
+
+
 @pytest.mark.parametrize("part", ["none", "step"])
 def test_the_loss_alone_is_no_agreement(part: str) -> None:
     result = judge(DENSE, Returns(lambda loss, grads: (loss, None), part))
@@ -314,6 +326,15 @@ def test_a_framework_that_has_float32_alone_is_told_of_wrong_numbers() -> None:
 
     result = judge(DENSE, SimpleNamespace(build=build))
     assert (result.verdict, result.first_divergence.tensor) == ("disagree", "fc1.bias")
+
+
+def test_what_has_the_digits_of_float32_is_held_to_its_tolerance() -> None:
+    allowed, eps = TOLERANCE["float32"]["loss"], np.finfo(np.float32).eps
+    assert allowed > TOLERANCE["float64"]["loss"]
+    for times, wrong in ((allowed, 0), (allowed + 1, 1)):
+        mine = Runner(CASES[DENSE], "mine", out={"loss": np.float32(1 + times * eps)})
+        compare(mine, Runner(CASES[DENSE], "truth", out={"loss": 1.0}), 1, both=False)
+        assert len(mine.divergences) == wrong
 
 
 def test_one_gradient_in_float32_does_not_loosen_the_rest() -> None:
