@@ -45,12 +45,20 @@ State = dict[str, Params]
 class Trainer(Protocol):
     """What `build` returns. `step`, `params` and `state` are optional; what is missing is reported as not covered.
 
-    The returned arrays may be of any kind with `__array__` or DLPack (NumPy, torch, JAX). A row gradient may also be a
-    torch sparse tensor or a `(rows, values)` pair, coalesced or not.
+    The returned arrays may be of any kind with `__array__` or DLPack (NumPy, torch, JAX), on any device; CuPy's too.
+    Their dtype is the case's. A row gradient may also be a torch sparse tensor, a `(rows, values)` pair, or an object
+    with `indices` and `values` (TensorFlow's IndexedSlices), coalesced or not.
+
+    Numbers in another form are compared too: in another dtype or byte order, in lists, in objects with `.numpy()` or
+    `.data`, in a mapping that is not a dict, beside extra names, in rows for a dense table or the reverse. If they are
+    right, the verdict is "form". A trainer that returns only float32 in a float64 case does not support the case.
     """
 
     def loss_and_grads(self, batch: Any) -> tuple[float, Grads]:
-        """The loss of one batch with the current parameters, and its gradient with respect to each of them."""
+        """The loss of one batch with the current parameters, and its gradient with respect to each of them.
+
+        A gradient that is missing or None is not covered. Code that only updates returns `(loss, None)`.
+        """
         ...
 
     def step(self) -> None:

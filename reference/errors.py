@@ -2,10 +2,32 @@
 
 from __future__ import annotations
 
+import sysconfig
+import traceback
+from pathlib import Path
+
 
 def one_line(error: BaseException) -> str:
     """An exception's name and message."""
     return " ".join(f"{type(error).__name__}: {error}".split())
+
+
+def raised(error: BaseException) -> str:
+    """An exception with the place in the user's own code that it came out of, as the end of a sentence.
+
+    "raised in mine.py, line 12: ValueError: no such row". The place is the innermost line that is in no library and not
+    in this package; where there is none, it is left out.
+    """
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        file = Path(frame.filename)
+        library = "site-packages" in file.parts or "dist-packages" in file.parts
+        if file.is_file() and not library and not any(file.is_relative_to(folder) for folder in _LIBRARIES):
+            return f"raised in {file.name}, line {frame.lineno}: {one_line(error)}"
+    return f"raised {one_line(error)}"
+
+
+_LIBRARIES = Path(__file__).parent, Path(sysconfig.get_path("stdlib"))
+"""Folders whose files no user has written."""
 
 
 class Unsupported(Exception):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import gc
+import warnings
 
 import pytest
 import threadpoolctl
@@ -35,8 +36,11 @@ def pytest_configure(config: pytest.Config) -> None:
     def run(name: str) -> Held:
         case = config.stash[CASES][name]
         yardsticks = {} if exact.feasible(case) else twins()
-        results = list(judge(case, implementations, yardsticks).values())
-        return Held(results, diagnose(implementations[candidate], results) if candidate else {})
+        with warnings.catch_warnings():
+            if candidate:  # its warnings are shown, as on the command line; ours are errors
+                warnings.simplefilter("default")
+            results = list(judge(case, implementations, yardsticks).values())
+            return Held(results, diagnose(implementations[candidate], results) if candidate else {})
 
     config.stash[RUN] = run
 

@@ -21,7 +21,14 @@ from reference.mistakes.explanation import Cause, Explanation
 CASE_BY_CASE = 24
 """At most this many results have a row each. More results are shown as one row per model and dtype."""
 
-COLOURS = {"agree": "green", "disagree": "red", "variant": "yellow", "unsupported": "yellow", "error": "red"}
+COLOURS = {
+    "agree": "green",
+    "disagree": "red",
+    "form": "red",
+    "variant": "yellow",
+    "unsupported": "yellow",
+    "error": "red",
+}
 """The verdicts, each with its colour."""
 
 Explanations = Mapping[Result, Explanation]
@@ -57,9 +64,10 @@ def show(results: Sequence[Result], explanations: Explanations, console: Console
     console.print(table)
     if not one_by_one:
         console.print(_tolerances(results))
-    wrong = [result for result in results if result.verdict in ("disagree", "error")]
+    wrong = [result for result in results if result.verdict in ("disagree", "form", "error")]
     for result in wrong[:CASE_BY_CASE]:
-        what = result.first_divergence or result.reason
+        said = [str(result.first_divergence or ("" if result.verdict == "form" else result.reason)), *result.form]
+        what = "; ".join(filter(None, said))
         verdict = verdict_of(result, explanations)
         line = Text.assemble((verdict, COLOURS[verdict]), f" {result.case.id}, {result.implementation}: {what}")
         console.print(line, soft_wrap=True)
@@ -73,7 +81,7 @@ def show(results: Sequence[Result], explanations: Explanations, console: Console
         ties = f"; {proof.ties} of them settled as ties" if proof.ties else ""
         proved = f"{proof.numbers:,} exact numbers, each proved to be the nearest of its dtype{ties}"
         console.print(Text(proved), soft_wrap=True)
-    gaps = Counter(r.reason for r in results if r.verdict in ("agree", "unsupported") and r.reason)
+    gaps = Counter(r.reason for r in results if r.verdict in ("agree", "form", "unsupported") and r.reason)
     for reason, number in gaps.items():
         console.print(Text(f"{number} of {len(results)}: {reason}"), soft_wrap=True)
     console.print(Text(summary_line(results, explanations)))
@@ -187,6 +195,7 @@ def as_json(results: Sequence[Result], explanations: Explanations, env: dict[str
                 ],
                 "observed": list(explanation.observed),
                 "reason": result.reason,
+                "form": list(result.form),
             }
         )
     whole = {

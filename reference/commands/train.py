@@ -28,7 +28,7 @@ from reference.commands.learned import accuracy, neighbours, word2vec
 from reference.commands.twins import TWINS, twin
 from reference.contract import Params
 from reference.data import text
-from reference.errors import BadInput, Unsupported, one_line
+from reference.errors import BadInput, Unsupported, raised
 from reference.judge.form import as_loss, as_params
 from reference.judge.load import load
 from reference.judge.run import follow
@@ -232,10 +232,11 @@ def _alone(case: Case, runner: Runner) -> Iterator[float]:
     trainer = runner.trainer
     for step, batch in enumerate(case.batches(), start=1):
         try:
-            loss = as_loss(trainer.loss_and_grads(batch)[0])
-            trainer.step()
+            with runner.switches.turned():
+                loss = float(as_loss(trainer.loss_and_grads(batch)[0], case.dtype))
+                trainer.step()
         except (Exception, SystemExit) as error:
-            raise Stopped(f"{runner.name}: step {step} raised {one_line(error)}") from None
+            raise Stopped(f"{runner.name}: step {step} {raised(error)}") from None
         yield loss
 
 
@@ -261,7 +262,7 @@ def _params(case: Case, runner: Runner) -> Params:
     try:
         params = as_params(case, runner.trainer.params())
     except (Exception, SystemExit) as error:
-        raise Stopped(f"{runner.name}: params() raised {one_line(error)}") from None
+        raise Stopped(f"{runner.name}: params() {raised(error)}") from None
     for name, values in params.items():
         if not np.isfinite(values).all():
             raise Stopped(f"{runner.name}: {name} is no longer finite; a smaller --lr may help")

@@ -128,6 +128,6 @@ def explained(implementations: Mapping[str, Implementation], results: Sequence[R
 def exit_code(results: Sequence[Result]) -> int:
     """0 if something was compared and all of it agrees, 1 if something disagrees, 5 if nothing was compared."""
     verdicts = {result.verdict for result in results}
-    if verdicts & {"disagree", "error"}:
+    if verdicts & {"disagree", "form", "error"}:
         return DISAGREE
     return AGREE if "agree" in verdicts else NOTHING

@@ -1,4 +1,4 @@
-"""Load what the user names: an implementation, by module or file, or a file with the user's own model."""
+"""Load what a user names: an implementation, by module or file, or a file with a model of their own."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from typing import cast
 from reference import exact
 from reference.cases import Case
 from reference.contract import Implementation
-from reference.errors import BadInput, one_line
+from reference.errors import BadInput, raised
+from reference.judge.switches import LEFT, Switches
 
 
 def load(name: str, beside: ModuleType | None = None) -> Implementation:
-    """An implementation, by module name or by the path of a Python file.
+    """An implementation by module name, or by the path of a Python file.
 
-    beside: a module that is already loaded. It is used if the path is that of its file.
+    beside: a module that is loaded already, which is taken where the path is that of its file.
 
     Raises:
         BadInput: there is no such module, it cannot be imported, or it has no `build`.
@@ -31,7 +32,7 @@ def load(name: str, beside: ModuleType | None = None) -> Implementation:
 
 
 def load_model(name: str) -> tuple[ModuleType, list[Case]]:
-    """A file with the user's own model, and its `CASES`. Every case must have batches and exact values.
+    """A file with a model of one's own, and its `CASES`, each of which has batches and exact values.
 
     Raises:
         BadInput: there is no such file, it cannot be imported, or one of its cases cannot be computed.
@@ -49,7 +50,7 @@ def load_model(name: str) -> tuple[ModuleType, list[Case]]:
 
 
 def _check(what: str, case: Case) -> None:
-    """Raise BadInput unless the case has valid weights, a valid batch and an exact loss."""
+    """Raise BadInput unless the case has weights, a valid batch, and a loss in exact numbers."""
     if not exact.known(case.model):
         raise BadInput(f"{what}: {type(case.model).__name__} has no method exact_loss(m, p, batch)")
     try:
@@ -61,7 +62,7 @@ def _check(what: str, case: Case) -> None:
     except BadInput as bad:
         raise BadInput(f"{what}: {bad}") from None
     except Exception as error:
-        raise BadInput(f"{what}: raised {one_line(error)}") from None
+        raise BadInput(f"{what}: {raised(error)}") from None
     if unread:
         raise BadInput(f"{what}: looked_up lists no rows of {unread[0]}, which is among its tables")
     if not feasible:
@@ -69,9 +70,11 @@ def _check(what: str, case: Case) -> None:
 
 
 def _imported(what: str, name: str) -> ModuleType:
-    """The module of that name or path. what: how error messages refer to it."""
+    """The module; what: what it is to be, for the error."""
+    switches = Switches()
     try:
-        return _from_file(what, Path(name).resolve()) if name.endswith(".py") else importlib.import_module(name)
+        with switches.turned():
+            module = _from_file(what, Path(name).resolve()) if name.endswith(".py") else importlib.import_module(name)
     except BadInput:
         raise
     except ModuleNotFoundError as error:
@@ -81,7 +84,9 @@ def _imported(what: str, name: str) -> ModuleType:
             missing = f"it needs {error.name}, which is not installed"
         raise BadInput(f"{what}: {missing}") from None
     except (Exception, SystemExit) as error:
-        raise BadInput(f"{what}: importing it raised {one_line(error)}") from None
+        raise BadInput(f"{what}: importing it {raised(error)}") from None
+    setattr(module, LEFT, switches.changed())
+    return module
 
 
 def _from_file(what: str, path: Path) -> ModuleType:
@@ -89,11 +94,11 @@ def _from_file(what: str, path: Path) -> ModuleType:
     if not path.is_file():
         raise BadInput(f"{what}: there is no such file")
     spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec  # every name that ends in .py has a spec with a loader
+    assert spec  # there is one, with a loader, for every name that ends in .py
     assert spec.loader
     module = importlib.util.module_from_spec(spec)
     if path.stem not in sys.modules or path.stem in _FILES:
-        # dataclasses look up their module there, and a candidate can import the model from there
+        # dataclasses in it look themselves up there, and a candidate finds there the model that it imports
         sys.modules[path.stem] = module
         _FILES.add(path.stem)
     spec.loader.exec_module(module)
@@ -101,4 +106,4 @@ def _from_file(what: str, path: Path) -> ModuleType:
 
 
 _FILES: set[str] = set()
-"""The names in `sys.modules` that were loaded from files."""
+"""The names in `sys.modules` that are those of files."""

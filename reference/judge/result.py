@@ -1,4 +1,4 @@
-"""The result of one implementation in one case."""
+"""What was found of one implementation in one case."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from reference.exact.arithmetic import Proof
 from reference.judge.distance import TINY
 from reference.judge.tolerance import STAGES, Stage
 
-Verdict = Literal["agree", "disagree", "unsupported", "error"]
+Verdict = Literal["agree", "disagree", "form", "unsupported", "error"]
 
 
 @dataclass(frozen=True)
 class Divergence:
-    """The entry with the largest error in a tensor: its index, both values there, and the error in eps of the dtype.
+    """The place where a tensor is furthest off: its index, both values there, and the error in eps of the dtype.
 
-    If the tensor breaks the contract's form, expected and got are words, and there is no index.
+    Of something that has another form than the contract's, expected and got are words, and there is no index.
     """
 
     step: int
@@ -44,9 +44,8 @@ class Divergence:
 
 @dataclass(frozen=True)
 class LargestError:
-    """The largest error of one tensor over all steps.
-
-    eps: in eps of the largest entry of its row. share: as a share of the tolerance of the step.
+    """The largest error of one tensor over all steps: in eps of its row's largest entry, and as a share of what is
+    allowed in the step.
     """
 
     stage: Stage
@@ -57,11 +56,13 @@ class LargestError:
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """How one implementation did in one case. It is immutable, and equal only to itself.
+    """How one implementation did in one case. It never changes, and each is equal to itself alone.
 
-    against: what it was compared with. reason: why it is unsupported or an error, or what was not covered. steps: how
-    many batches it was trained on. errors: the largest error of each compared tensor. divergences: all divergences of
-    the first step that has one; the run ends there. proof: the proof of the exact values, if it was compared with them.
+    verdict: "form" where the numbers are right and something came in another form than is asked for. against: what it
+    was held against. reason: why it is unsupported or an error, or what was not covered. steps: how many batches it was
+    trained on. errors: one for each tensor that was compared. divergences: all that were over the tolerance in the
+    first step that had one; the run ends there. proof: that of the exact values it was held against, if it was. form:
+    a line for each form that is wrong, whatever the numbers are.
     """
 
     case: Case
@@ -73,6 +74,7 @@ class Result:
     errors: tuple[LargestError, ...] = ()
     divergences: tuple[Divergence, ...] = ()
     proof: Proof | None = None
+    form: tuple[str, ...] = ()
 
     @property
     def first_divergence(self) -> Divergence | None:
@@ -81,6 +83,6 @@ class Result:
         return order[0] if order else None
 
     def worst_of(self, stage: Stage | None = None, tensor: str | None = None) -> float | None:
-        """The largest error in eps of a stage, or of one of its tensors. None if nothing of it was compared."""
+        """The largest error in eps, of a stage or of one of its tensors; None where nothing of it was compared."""
         found = (error.eps for error in self.errors if stage in (None, error.stage) and tensor in (None, error.tensor))
         return max(found, default=None)

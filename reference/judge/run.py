@@ -11,7 +11,7 @@ from reference.cases import Case
 from reference.contract import Implementation, RowGrad
 from reference.errors import BadInput
 from reference.judge.distance import moved
-from reference.judge.form import flat
+from reference.judge.form import dense, flat
 from reference.judge.result import Divergence, Result
 from reference.judge.runner import Runner, start
 from reference.judge.tolerance import STAGES
@@ -101,10 +101,15 @@ def compare(runner: Runner, other: Runner, step: int, both: bool) -> None:
         for name, expected in flat(stage, other.out[stage]):
             if name not in got:
                 continue
-            eps, index, wanted, found = other.scale.distance(f"{stage} {name}", expected, got[name], other.case.eps)
-            runner.enter(step, stage, name, (eps, index, wanted, found))
+            mine = got[name]
+            if isinstance(mine, RowGrad) != isinstance(expected, RowGrad):  # one of them is dense in spite of the case
+                mine, expected = dense(mine), dense(expected)
+            unit = max(other.case.eps, *(float(np.finfo(dense(side).dtype).eps) for side in (mine, expected)))
+            eps, index, wanted, found = other.scale.distance(f"{stage} {name}", expected, mine, unit)
+            fewer = unit > other.case.eps
+            runner.enter(step, stage, name, (eps, index, wanted, found), fewer)
             if both:
-                other.enter(step, stage, name, (eps, index, found, wanted))
+                other.enter(step, stage, name, (eps, index, found, wanted), fewer)
 
 
 def _compare_untouched(runner: Runner, other: Runner, step: int) -> None:
@@ -112,7 +117,9 @@ def _compare_untouched(runner: Runner, other: Runner, step: int) -> None:
     for name in runner.touched if "params" in runner.out and "params" in other.out else ():
         if other.touched[name].all():
             continue
-        initial, got, expected = other.weights[name], runner.out["params"][name], other.out["params"][name]
+        got = runner.out["params"][name]
+        # what came with fewer digits is held to these
+        initial, expected = (np.asarray(side, got.dtype) for side in (other.weights[name], other.out["params"][name]))
         for row in moved(initial, ~other.touched[name], got):
             if not moved(initial[[row]], np.ones(1, bool), expected[[row]]).size:
                 column = int(np.argmax(got[row] != initial[row]))

@@ -1,32 +1,34 @@
-"""One implementation running a case: it is built, trained step by step, and closed, which gives its result."""
+"""One implementation at work in a case: it is built, trained step by step, and closed, which gives its result."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from copy import copy
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
 
 from reference.cases import Batch, Case
 from reference.contract import Implementation, Params, RowGrad
-from reference.errors import Unsupported, one_line
+from reference.errors import Unsupported, raised
 from reference.exact.arithmetic import Proof
 from reference.judge.distance import Distance, Scale
-from reference.judge.form import Mismatch, as_grads, as_loss, as_params, as_state
+from reference.judge.form import Mismatch, Note, as_grads, as_loss, as_params, as_state, flat
 from reference.judge.result import Divergence, LargestError, Result, Verdict
+from reference.judge.switches import LEFT, Switches
 from reference.judge.tolerance import Stage, tolerance
 
 
 @dataclass(eq=False)
 class Runner:
-    """A running implementation, and what has been found about it so far.
+    """An implementation at work, and what has been found of it so far.
 
-    weights: the initial weights. trainer: None if it could not be built. out: what it returned in this step, by stage,
-    in the form that is compared. touched: for each table, a mask (V,) of the rows that ever had a gradient. scale: the
-    scale for the errors of others that are compared with this runner. errors: the largest error of each tensor, in eps
-    and as a share of the tolerance. The other fields are those of `Result`.
+    weights: those it began with. trainer: None where it could not be built. out: what it returned in this step, by
+    stage, in the one form of the comparison. touched: by table, the rows (V,) that ever had a gradient. scale: what the
+    errors of others are measured by, where they are held against it. errors: the largest of each tensor, in eps and as
+    a share of what is allowed. form: by what is asked for and what came, the tensors that have this wrong form. dtypes:
+    of all tensors that came. switches: how the global ones stand for it. The rest is what a `Result` has.
     """
 
     case: Case
@@ -41,14 +43,17 @@ class Runner:
     steps: int = 0
     errors: dict[tuple[Stage, str], tuple[float, float]] = field(default_factory=dict)
     divergences: list[Divergence] = field(default_factory=list)
+    form: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+    dtypes: set[np.dtype] = field(default_factory=set)
+    switches: Switches = field(default_factory=Switches)
 
     @property
     def running(self) -> bool:
-        """Whether it continues. Without step() the parameters never change, so only the first batch can be compared."""
+        """Whether it goes on: without step() the parameters stay, and only the first batch can be compared."""
         return self.verdict == "agree" and (self.steps == 0 or hasattr(self.trainer, "step"))
 
     def advance(self, batch: Batch, step: int) -> None:
-        """Take one step with a copy of the batch. The returned values are in `out`, which is empty if it has ended."""
+        """Take one step, with a copy of the batch; what it returns is in `out`, which is empty if it has ended."""
         self.out = {}
         if not self.running:
             return
@@ -56,81 +61,136 @@ class Runner:
         own = type(batch)(*(copy(getattr(batch, part.name)) for part in fields(batch)))
         input_shapes = {name: getattr(batch, name).shape for name in self.case.model.input_gradients}
 
-        def keep(stage: Stage, form: Callable[[Any], Any], given: Any) -> None:
+        def keep(stage: Stage, form: Callable[[Any, Note], Any], given: Any) -> None:
+            def note(what: str, expected: str, got: str) -> None:
+                self.note(f"{stage} {what}" if "." in what else what, expected, got)
+
             try:
-                self.out[stage] = _copy(form(given))
+                self.out[stage] = _copy(form(given, note))
             except Mismatch as mismatch:
                 expected, got = mismatch.expected, mismatch.got
                 self.divergences.append(Divergence(step, stage, mismatch.tensor, None, expected, got, np.inf))
 
         def loss_and_grads() -> None:
             returned = trainer.loss_and_grads(own)
+            kind = type(returned).__name__
+            if not isinstance(returned, tuple | list) or len(returned) < 2:
+                self.verdict = "error"
+                self.reason = f"step {step}: loss_and_grads returned a {kind}, not (loss, gradients)"
+                return
             if not isinstance(returned, tuple) or len(returned) != 2:
-                raise TypeError(f"it returned a {type(returned).__name__}, not (loss, gradients)")
-            keep("loss", as_loss, returned[0])
-            keep("grads", lambda given: as_grads(self.case, given, input_shapes), returned[1])
+                self.note("loss_and_grads", "a tuple (loss, gradients)", f"a {kind} of {len(returned)}")
+            keep("loss", lambda given, note: as_loss(given, self.case.dtype, note), returned[0])
+            keep("grads", lambda given, note: as_grads(self.case, given, input_shapes, note), returned[1])
 
         def update() -> None:
             trainer.step()
             if hasattr(trainer, "params"):
-                keep("params", lambda given: as_params(self.case, given), trainer.params())
+                keep("params", lambda given, note: as_params(self.case, given, note), trainer.params())
             if hasattr(trainer, "state"):
-                keep("state", lambda given: as_state(self.case, given), trainer.state())
+                keep("state", lambda given, note: as_state(self.case, given, note), trainer.state())
 
         self._call(f"step {step}: loss_and_grads", loss_and_grads)
         if self.verdict == "agree" and hasattr(trainer, "step"):
             self._call(f"step {step}: the update", update)
         self.steps = step
-        for name in self.touched.keys() & self.out.get("grads", {}).keys():
-            gradient = self.out["grads"][name]
+        here = {values.dtype for values in map(_values, self._tensors()) if values.ndim}
+        self.dtypes |= here
+        if "loss" in self.out and here and np.dtype(self.case.dtype) not in here:
+            # a Python float says nothing of the digits that it was computed with
+            self.out["loss"] = self.out["loss"].astype(min(here, key=lambda dtype: dtype.itemsize))
+        for name, touched in self.touched.items():
+            gradient = self.out.get("grads", {}).get(name)
             if isinstance(gradient, RowGrad):
-                self.touched[name][gradient.rows] = True
-            else:
-                self.touched[name] |= gradient.any(axis=1)
+                touched[gradient.rows] = True
+            else:  # without a gradient, any row may have had one
+                touched |= True if gradient is None else gradient.any(axis=1)
 
     def _call(self, what: str, function: Callable[[], Any]) -> None:
         try:
-            function()
+            with self.switches.turned():
+                function()
         except (Exception, SystemExit) as error:
-            self.verdict, self.reason = "error", f"{what} raised {one_line(error)}"
+            self.verdict, self.reason = "error", f"{what} {raised(error)}"
 
-    def enter(self, step: int, stage: Stage, tensor: str, distance: Distance) -> None:
-        """Record the error of one tensor. It is a divergence if it exceeds the tolerance."""
+    def _tensors(self) -> list[np.ndarray | RowGrad]:
+        """All tensors of this step but the loss."""
+        return [tensor for stage in self.out if stage != "loss" for _, tensor in flat(stage, self.out[stage])]
+
+    def note(self, what: str, expected: str, got: str) -> None:
+        """Note that something came in another form than is asked for, whatever its numbers are."""
+        found = self.form.setdefault((expected, got), [])
+        if what not in found:
+            found.append(what)
+
+    def enter(self, step: int, stage: Stage, tensor: str, distance: Distance, fewer_digits: bool = False) -> None:
+        """Enter how far one of its tensors is off; it is a divergence where that is more than is allowed.
+
+        fewer_digits: whether it came with fewer digits than the case has, and is held to the tolerance of float32.
+        """
         eps, index, expected, got = distance
-        allowed = tolerance(self.case, stage, step)
+        allowed = tolerance(replace(self.case, dtype="float32") if fewer_digits else self.case, stage, step)
         worst, share = self.errors.get((stage, tensor), (0.0, 0.0))
         self.errors[stage, tensor] = max(eps, worst), max(eps / allowed, share)
         if not eps <= allowed:
             self.divergences.append(Divergence(step, stage, tensor, index, expected, got, eps))
 
     def close(self, against: str = "", proof: Proof | None = None) -> Result:
-        """The result, including what was not covered. If nothing was compared, that is an error.
+        """What was found of it, and what was not covered; where nothing was compared, that is an error.
 
-        against: what the result says it was compared with. proof: the proof of the exact values.
+        against, proof: what the result is to say that it was held against, and that of its exact values.
         """
         verdict, reason = self.verdict, self.reason
-        if verdict == "agree" and not self.errors:
-            verdict, reason = "error", "nothing was compared"
-        elif verdict == "agree":
-            kinds = {name.split(".")[0] for stage, name in self.errors if stage == "state"}
-            missing = [] if any(stage == "params" for stage, _ in self.errors) else ["params"]
-            missing += [f"state {kind}" for kind in self.case.optimizer.state if kind not in kinds]
-            reason = f"not covered: {', '.join(missing)}" if missing else ""
+        if verdict == "agree":
+            compared = {stage for stage, _ in self.errors}
+            if not compared:
+                verdict, reason = "error", "nothing was compared"
+            elif compared == {"loss"}:
+                verdict, reason = "error", "nothing was compared but the loss: there are no gradients and no parameters"
+            elif self.dtypes == {np.dtype("float32")} and self.case.dtype == "float64":
+                verdict, reason = "unsupported", "not covered in float64: all came back in float32, right to its digits"
+            else:
+                verdict, reason = "form" if self.form else "agree", self._uncovered()
         errors = tuple(LargestError(*place, *error) for place, error in self.errors.items())
         divergences = tuple(self.divergences)
-        return Result(self.case, self.name, against, verdict, reason, self.steps, errors, divergences, proof)
+        found = errors, divergences, proof, self._form()
+        return Result(self.case, self.name, against, verdict, reason, self.steps, *found)
+
+    def _uncovered(self) -> str:
+        """What was not compared, in words; empty where all was."""
+        grads = self.case.model.shapes.keys() | set(self.case.model.input_gradients)
+        lacking = sorted(grads - {name for stage, name in self.errors if stage == "grads"})
+        missing = ["grads"] if len(lacking) == len(grads) else [f"grads {name}" for name in lacking]
+        missing += [] if any(stage == "params" for stage, _ in self.errors) else ["params"]
+        kinds = {name.split(".")[0] for stage, name in self.errors if stage == "state"}
+        missing += [f"state {kind}" for kind in self.case.optimizer.state if kind not in kinds]
+        return f"not covered: {', '.join(missing)}" if missing else ""
+
+    def _form(self) -> tuple[str, ...]:
+        """A line for each form that is wrong, with the first of the tensors that have it."""
+        found = []
+        for (expected, got), tensors in self.form.items():
+            more = f" and {len(tensors) - NAMED} more" if len(tensors) > NAMED else ""
+            found.append(f"{', '.join(tensors[:NAMED])}{more}: {expected} is asked for, got {got}")
+        return tuple(found)
+
+
+NAMED = 3
+"""So many tensors are named that have the same wrong form."""
 
 
 def start(case: Case, name: str, implementation: Implementation, weights: Params) -> Runner:
-    """Build a trainer with its own copy of the weights. If that fails, the runner has the reason."""
+    """Build a trainer with its own copy of the weights; where it cannot be built, the runner says why."""
     runner = Runner(case, name, weights)
     runner.touched = {table: np.zeros(case.model.shapes[table][0], bool) for table in case.model.tables}
+    runner.switches.own |= getattr(implementation, LEFT, {})
     try:
-        runner.trainer = implementation.build(case, {key: weight.copy() for key, weight in weights.items()})
+        with runner.switches.turned():
+            runner.trainer = implementation.build(case, {key: weight.copy() for key, weight in weights.items()})
     except Unsupported as unsupported:
         runner.verdict, runner.reason = "unsupported", str(unsupported) or "no reason given"
     except (Exception, SystemExit) as error:
-        runner.verdict, runner.reason = "error", f"build raised {one_line(error)}"
+        runner.verdict, runner.reason = "error", f"build {raised(error)}"
     else:
         if not hasattr(runner.trainer, "loss_and_grads"):
             kind = type(runner.trainer).__name__
@@ -138,8 +198,12 @@ def start(case: Case, name: str, implementation: Implementation, weights: Params
     return runner
 
 
+def _values(tensor: np.ndarray | RowGrad) -> np.ndarray:
+    return tensor.values if isinstance(tensor, RowGrad) else tensor
+
+
 def _copy(value: Any) -> Any:
-    """A copy, because the optimizer's update may change arrays in place, even gradients."""
+    """A copy that the optimizer's update cannot change: it may work in place, in the gradients too."""
     if isinstance(value, RowGrad):
         return RowGrad(value.rows.copy(), value.values.copy(), value.shape)
     return {name: _copy(part) for name, part in value.items()} if isinstance(value, dict) else np.copy(value)

@@ -21,7 +21,7 @@ from reference import exact
 from reference.cases import Batch, Case
 from reference.contract import Implementation, Params, RowGrad
 from reference.judge.distance import Likeness, row_sizes
-from reference.judge.form import flat
+from reference.judge.form import dense, flat
 from reference.judge.result import Result
 from reference.judge.run import follow
 from reference.judge.runner import Runner, start
@@ -63,7 +63,8 @@ def diagnose(candidate: Implementation, results: Sequence[Result]) -> dict[Resul
     results: all results of the candidate, also those that agree, since they rule out mistakes. Cases with more than
     `STEPS` steps are left out.
     """
-    passed = spread((result for result in results if result.verdict == "agree" and result.case.steps <= STEPS), PASSED)
+    agreed = (result for result in results if result.verdict in ("agree", "form"))
+    passed = spread((result for result in agreed if result.case.steps <= STEPS), PASSED)
     short = [result for result in results if result.verdict == "disagree" and result.case.steps <= STEPS]
     if not short:
         return {}
@@ -378,12 +379,12 @@ def facts(
     before: the parameter before the step. If it is given, the ratio is that of the update.
     """
     case = result.case
-    if isinstance(expected, RowGrad):
+    if isinstance(expected, RowGrad) and isinstance(got, RowGrad):
         missing, extra = np.setdiff1d(expected.rows, got.rows), np.setdiff1d(got.rows, expected.rows)
         if len(missing) or len(extra):
             parts = [("lack a gradient", missing), ("have one and were not looked up", extra)]
             return [f"rows {listed(rows)} {what}" for what, rows in parts if len(rows)]
-        expected, got = expected.dense(), got.dense()
+    expected, got = dense(expected), dense(got)
     expected, got = (np.atleast_1d(np.asarray(side, np.float64)) for side in (expected, got))
     allowed = tolerance(case, stage, result.steps) * case.eps * row_sizes(expected)[..., None]
     off = ~np.isfinite(got)

@@ -165,8 +165,9 @@ def _check_step(case: Case, step: dict[str, Any], k: int) -> None:
         if stage not in step:
             raise BadInput(f"$.steps[{k}]: has no {stage!r}, which is needed")
     try:
-        as_loss(step["loss"])
-        as_grads(case, step["grads"], shapes)
+        as_loss(step["loss"], case.dtype)
+        if missing := (case.model.shapes | shapes).keys() - as_grads(case, step["grads"], shapes).keys():
+            raise Mismatch("gradients", f"a dict with {sorted(case.model.shapes | shapes)}", f"none for {min(missing)}")
         as_params(case, step["params"])
         if as_state(case, step.get("state", {})).keys() != set(case.optimizer.state):
             raise Mismatch("state", f"the kinds {list(case.optimizer.state)}", f"{list(step['state'])}")

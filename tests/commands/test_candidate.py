@@ -22,6 +22,10 @@ def arguments(folder: Path, module: str, cases: str) -> list[str]:
     return [f"--candidate={folder / 'mine.py'}", "-k", cases, *plain]
 
 
+WARNS = MINE.replace("        g = {", "        np.log(np.zeros(1))\n        g = {")
+UPDATES = MINE.replace(".mean(), g\n", ".mean(), None\n")
+
+
 @pytest.mark.parametrize(
     ("module", "cases", "code", "says"),
     [
@@ -32,9 +36,11 @@ def arguments(folder: Path, module: str, cases: str) -> list[str]:
             1,
             ["step 1, grads, embedding.weight[", "known as duplicates-overwritten: embedding.weight: equals"],
         ),
+        (WARNS, "classifier-dialogue-sgd-dense", 0, ["2 passed", "RuntimeWarning: divide by zero", "mine.py:"]),
+        (UPDATES, "classifier-dialogue-sgd-dense", 5, ["2 skipped"]),
         (MINE, "linear-one", 5, ["the candidate covered nothing"]),
     ],
-    ids=["right", "wrong", "nothing covered"],
+    ids=["right", "wrong", "a warning", "no gradients", "nothing covered"],
 )
 def test_a_candidate_inside_pytest(
     tmp_path: Path,

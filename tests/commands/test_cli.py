@@ -349,7 +349,8 @@ def test_json_of_the_twins(verify: Command, tmp_path: Path) -> None:
     for result in whole["results"]:
         assert (result["verdict"], result["first_divergence"], result["reason"]) == ("agree", None, "")
         assert 0 <= result["worst_eps"] < 1e4
-    assert whole["summary"] == {"agree": 2 * len(cases), "disagree": 0, "variant": 0, "unsupported": 0, "error": 0}
+    others = ("disagree", "form", "variant", "unsupported", "error")
+    assert whole["summary"] == {"agree": 2 * len(cases)} | dict.fromkeys(others, 0)
     environment = whole["environment"]
     assert environment["versions"]["numpy"] == np.__version__
     assert environment["cpu"]
@@ -373,6 +374,7 @@ def test_json_of_every_verdict(verify: Command, candidate: Callable, tmp_path: P
         "against",
         "diagnosis",
         "observed",
+        "form",
     }
     assert {frozenset(result) for result in whole["results"]} == {frozenset(keys)}
     assert {case: result["verdict"] for case, result in results.items()} == {
@@ -383,12 +385,21 @@ def test_json_of_every_verdict(verify: Command, candidate: Callable, tmp_path: P
         "adam-dense-f64": "unsupported",
         "adam-dense-f32": "unsupported",
     }
-    assert whole["summary"] == {"agree": 1, "disagree": 1, "variant": 0, "unsupported": 2, "error": 2}
+    assert whole["summary"] == {
+        "agree": 1,
+        "disagree": 1,
+        "form": 0,
+        "variant": 0,
+        "unsupported": 2,
+        "error": 2,
+    }
     first = results["sgd-rows-f64"]["first_divergence"]
     assert list(first) == ["step", "stage", "tensor", "index", "expected", "got"]
     assert (first["step"], first["stage"], first["tensor"], first["got"]) == (1, "loss", "loss", "nan")
     assert isinstance(first["expected"], float)
-    assert results["sgd-dense-f32"]["reason"] == "step 1: loss_and_grads raised ZeroDivisionError: division by zero"
+    assert results["sgd-dense-f32"]["reason"] == (
+        "step 1: loss_and_grads raised in mine.py, line 11: ZeroDivisionError: division by zero"
+    )
     assert results["adam-dense-f64"] | {"case": ""} == {
         "case": "",
         "implementation": str(tmp_path / "mine.py"),
@@ -399,6 +410,7 @@ def test_json_of_every_verdict(verify: Command, candidate: Callable, tmp_path: P
         "diagnosis": [],
         "observed": [],
         "reason": "no Adam",
+        "form": [],
     }
     assert "1 agree, 1 disagree, 2 unsupported, 2 error" in out
 

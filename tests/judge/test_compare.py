@@ -38,6 +38,7 @@ from reference.judge.result import Divergence, Result
 from reference.judge.run import hold
 from reference.judge.runner import Runner, start
 from reference.judge.tolerance import STAGES, TOLERANCE, tolerance
+from tests.tools.altered import Altered, Change, entry, one
 
 CASES = {case.id: case for case in catalogue()}
 IMPLEMENTATIONS = twins()
@@ -50,36 +51,6 @@ TABLE = "embedding.weight"
 V, D = CASES[ROWS].model.shapes[TABLE]
 U = len(np.unique(next(CASES[ROWS].batches()).ids))
 
-Change = Callable[[Any], Any]
-
-
-class Altered:
-    """The NumPy twin, with one change to what one of its stages returns. A change must not work in place."""
-
-    def __init__(self, stage: str, change: Change) -> None:
-        self.changes = {stage: change}
-
-    def build(self, case: Case, weights: dict) -> "Altered":
-        fresh = Altered(*next(iter(self.changes.items())))
-        fresh.twin = numpy_impl.build(case, weights)
-        return fresh
-
-    def _altered(self, stage: str, value: Any) -> Any:
-        return self.changes.get(stage, lambda same: same)(value)
-
-    def loss_and_grads(self, batch: Any) -> Any:
-        loss, grads = self.twin.loss_and_grads(batch)
-        return self._altered("loss", loss), self._altered("grads", grads)
-
-    def step(self) -> None:
-        self.twin.step()
-
-    def params(self) -> Any:
-        return self._altered("params", self.twin.params())
-
-    def state(self) -> Any:
-        return self._altered("state", self.twin.state())
-
 
 def judge(case: Case | str, candidate: Any) -> Result:
     """The candidate's result; whatever it does, the twins beside it agree with each other."""
@@ -87,20 +58,6 @@ def judge(case: Case | str, candidate: Any) -> Result:
     held = hold(case, IMPLEMENTATIONS | {"candidate": candidate}, IMPLEMENTATIONS)
     assert [held[name].verdict for name in TWINS] == ["agree", "agree"], [r.reason for r in held.values()]
     return held["candidate"]
-
-
-def one(name: str, change: Change) -> Change:
-    """A change to one tensor of several."""
-    return lambda tensors: tensors | {name: change(tensors[name])}
-
-
-def entry(value: float, index: tuple[int, ...] = (3, 2)) -> Change:
-    def change(tensor: np.ndarray) -> np.ndarray:
-        tensor = tensor.copy()
-        tensor[index] = value
-        return tensor
-
-    return change
 
 
 def rows(change: Callable[[np.ndarray, np.ndarray], tuple]) -> Change:
@@ -133,19 +90,10 @@ WRONG = {
     "loss NaN": (DENSE, "loss", lambda loss: np.nan, "loss"),
     "gradient NaN": (DENSE, "grads", one("fc1.weight", entry(np.nan)), "fc1.weight"),
     "gradient infinite": (DENSE, "grads", one("fc1.weight", entry(-np.inf)), "fc1.weight"),
-    "gradient missing": (DENSE, "grads", without("fc1.bias"), "gradients"),
-    "gradient None": (DENSE, "grads", one("fc1.bias", lambda gradient: None), "fc1.bias"),
-    "gradient too many": (DENSE, "grads", lambda grads: grads | {"fc3.bias": grads["fc1.bias"]}, "gradients"),
     "gradients in a list": (DENSE, "grads", lambda grads: list(grads.values()), "gradients"),
     "gradient transposed": (DENSE, "grads", one("fc1.weight", np.transpose), "fc1.weight"),
     "gradient not summed": (DENSE, "grads", one("fc1.bias", lambda g: np.broadcast_to(g, (11, *g.shape))), "fc1.bias"),
     "gradient of one row only": (DENSE, "grads", one("fc1.weight", lambda gradient: gradient[:1]), "fc1.weight"),
-    "gradient float32": (DENSE, "grads", one("fc1.bias", lambda gradient: gradient.astype("f")), "fc1.bias"),
-    "gradient of objects": (DENSE, "grads", one("fc1.bias", lambda gradient: gradient.astype(object)), "fc1.bias"),
-    "rows for a dense table": (ROWS.replace("rows", "dense"), "grads", one(TABLE, lambda g: (np.arange(V), g)), TABLE),
-    "sparse for a dense table": (DENSE, "grads", one(TABLE, lambda g: torch.tensor(g).to_sparse(1)), TABLE),
-    "dense for rows": (ROWS, "grads", one(TABLE, RowGrad.dense), TABLE),
-    "None for rows": (ROWS, "grads", one(TABLE, lambda gradient: None), TABLE),
     "row V": (ROWS, "grads", rows(lambda r, v: (np.r_[r[:-1], V], v)), TABLE),
     "row -1": (ROWS, "grads", rows(lambda r, v: (np.r_[-1, r[1:]], v)), TABLE),
     "row of another id": (ROWS, "grads", rows(lambda r, v: (np.r_[r[:-1], V - 1], v)), TABLE),
@@ -157,13 +105,11 @@ WRONG = {
     "rows of another width": (ROWS, "grads", rows(lambda r, v: (r, v[:, 1:])), TABLE),
     "rows of another table": (ROWS, "grads", one(TABLE, lambda g: RowGrad(g.rows, g.values, (V + 1, D))), TABLE),
     "rows by float": (ROWS, "grads", rows(lambda r, v: (r.astype(float), v)), TABLE),
-    "rows float32": (ROWS, "grads", rows(lambda r, v: (r, v.astype("f"))), TABLE),
     "rows NaN": (ROWS, "grads", rows(lambda r, v: (r, entry(np.nan)(v))), TABLE),
     "parameter NaN": (DENSE, "params", one("fc2.bias", entry(np.nan, (2,))), "fc2.bias"),
     "parameter infinite": (DENSE, "params", one(TABLE, entry(np.inf)), TABLE),
     "parameter missing": (DENSE, "params", without(TABLE), "parameters"),
     "parameters None": (DENSE, "params", lambda params: None, "parameters"),
-    "parameter float32": (DENSE, "params", one(TABLE, lambda table: table.astype("f")), TABLE),
     "parameters not updated": (DENSE, "params", lambda params: CASES[DENSE].weights(), "fc2.bias"),
     "parameters swapped": (
         PAIRS,
@@ -174,8 +120,6 @@ WRONG = {
     "untouched row moved by a bit": (DENSE, "params", one(TABLE, nudged), TABLE),
     "untouched row moved by a bit, rows": (ROWS, "params", one(TABLE, nudged), TABLE),
     "untouched row moved by a bit, Adam": (ADAM, "params", one(TABLE, nudged), TABLE),
-    "state of an unknown kind": (ADAM, "state", lambda state: state | {"momentum": state["exp_avg"]}, "state"),
-    "state under SGD": (DENSE, "state", lambda state: {"momentum_buffer": {}}, "state"),
     "state None": (ADAM, "state", lambda state: None, "state"),
     "state without a tensor": (ADAM, "state", one("exp_avg", without(TABLE)), "state exp_avg"),
     "state off": (ADAM, "state", one("exp_avg_sq", one("fc1.bias", lambda v: v * 1.001)), "exp_avg_sq.fc1.bias"),
@@ -195,22 +139,12 @@ def test_refuses(case: str, stage: str, change: Change, tensor: str | None) -> N
     assert tensor in (None, result.first_divergence.tensor)
 
 
-TABLE_ROWS = f"rows of a table of shape {(V, D)}: a RowGrad, a sparse tensor or (rows, values)"
 SAID = {
     # what is wrong, by its name above: expected, got
-    "loss missing": ("one number", "object of shape ()"),
+    "loss missing": ("one number", "None"),
     "loss of every bag": ("one number", "float64 of shape (11,)"),
-    "gradient missing": (
-        f"a dict with {sorted(CASES[DENSE].model.shapes)}",
-        f"a dict with {sorted({*CASES[DENSE].model.shapes} - {'fc1.bias'})}",
-    ),
     "gradients in a list": (f"a dict with {sorted(CASES[DENSE].model.shapes)}", "a list"),
-    "gradient None": ("a dense array of shape (7,)", "None"),
     "gradient of one row only": ("float64 of shape (7, 13)", "float64 of shape (1, 13)"),
-    "gradient float32": ("float64 of shape (7,)", "float32 of shape (7,)"),
-    "rows for a dense table": (f"a dense array of shape {(V, D)}", "rows"),
-    "dense for rows": (TABLE_ROWS, "a dense ndarray"),
-    "None for rows": (TABLE_ROWS, "NoneType"),
     "row of another id": ("a gradient in this row, be it zero", "no gradient in this row"),
     "row missing": ("a gradient in this row, be it zero", "no gradient in this row"),
     "rows without a value": (
@@ -223,12 +157,7 @@ SAID = {
     ),
     "row too many": ("no gradient in this row, it was not looked up", "a gradient in this row"),
     "rows by float": ("integer rows and float64 values", "float64 rows and float64 values"),
-    "rows float32": ("integer rows and float64 values", "int64 rows and float32 values"),
     "parameters None": (f"a dict with {sorted(CASES[DENSE].model.shapes)}", "a NoneType"),
-    "state of an unknown kind": (
-        "a dict with the kinds ['step', 'exp_avg', 'exp_avg_sq']",
-        "a dict with ['exp_avg', 'exp_avg_sq', 'momentum', 'step']",
-    ),
     "state None": ("a dict with the kinds ['step', 'exp_avg', 'exp_avg_sq']", "a NoneType"),
 }
 
@@ -476,8 +405,8 @@ def test_state_that_comes_as_rows_is_held_as_the_table_that_it_stands_for() -> N
 
     assert judge(case, as_rows(np.copy)).verdict == "agree"
     assert judge(case, as_rows(lambda table: table * 2)).first_divergence.tensor == f"momentum_buffer.{TABLE}"
-    of_form = judge(case, as_rows(lambda table: table.astype("f"))).first_divergence
-    assert (of_form.tensor, of_form.expected) == (TABLE, "integer rows and float64 values")
+    of_form = judge(case, as_rows(lambda table: table[:, 1:])).first_divergence
+    assert (of_form.tensor, of_form.expected) == (TABLE, "rows (U,) with values (U, 3) for a table of shape (11, 3)")
 
 
 def test_each_stage_is_compared_where_another_has_no_form() -> None:

@@ -420,10 +420,15 @@ def test_a_tensor_that_is_a_known_mistake_by_itself_is_said_beside_one_that_is_n
 
 
 def test_a_form_that_is_wrong_later_does_not_hide_what_is_wrong_first() -> None:
-    single = ("        return self.p\n", "        return {name: value.astype('f') for name, value in self.p.items()}\n")
-    lines = observed(changed(OVERWRITES, single), CLASSIFIERS[0])
+    of_shape = ("        return self.p\n", "        return {name: value[None] for name, value in self.p.items()}\n")
+    lines = observed(changed(OVERWRITES, of_shape), CLASSIFIERS[0])
     assert "step 1, grads: off in embedding.weight; right in fc1.weight, fc1.bias, fc2.weight, fc2.bias" in lines
     assert "embedding.weight: off in rows 1, 5, 9 of 10, exactly those that occur more than once" in lines
+
+
+def test_a_mistake_is_named_whatever_the_form_is() -> None:
+    single = ("        return self.p\n", "        return {name: value.astype('f') for name, value in self.p.items()}\n")
+    assert names(diagnosed(changed(OVERWRITES, single), CLASSIFIERS[:1])) == {"duplicates-overwritten"}
 
 
 def test_what_was_not_compared_is_no_known_mistake_by_itself() -> None:

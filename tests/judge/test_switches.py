@@ -1,0 +1,73 @@
+"""What a candidate does to global switches of NumPy and PyTorch touches nobody else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from reference.catalogue import catalogue
+from reference.commands.twins import twins
+from reference.judge.load import load
+from reference.judge.run import hold
+
+CASE = next(case for case in catalogue() if case.id == "classifier-primes-adam-dense-f64")
+TWINS = twins()
+
+TURN = "torch.set_grad_enabled(False); torch.set_default_dtype(torch.float64); np.seterr(all='raise')"
+MODULE = """
+import numpy as np
+import torch
+import numpy_impl
+
+{at_import}
+
+class Trainer:
+    def __init__(self, case, weights):
+        {in_build}
+        self.twin = numpy_impl.build(case, weights)
+        self.step, self.params, self.state = self.twin.step, self.twin.params, self.twin.state
+
+    def loss_and_grads(self, batch):
+        {in_step}
+        return self.twin.loss_and_grads(batch)
+
+build = Trainer
+"""
+CHECK = """
+        assert not torch.is_grad_enabled()
+        assert torch.get_default_dtype() == torch.float64
+        assert np.geterr()["divide"] == "raise"
+"""
+
+
+def switches() -> tuple:
+    return torch.is_grad_enabled(), torch.get_default_dtype(), np.geterr()
+
+
+@pytest.mark.parametrize(
+    "places",
+    [
+        {"at_import": TURN, "in_step": CHECK},
+        {"in_build": TURN, "in_step": CHECK},
+        {"in_step": TURN},
+    ],
+    ids=["at import", "in build", "in a step"],
+)
+def test_a_candidate_turns_switches_for_itself_alone(tmp_path: Path, places: dict[str, str]) -> None:
+    """And finds them as it left them."""
+    before = switches()
+    source = MODULE.format(**dict.fromkeys(("at_import", "in_build", "in_step"), "pass") | places)
+    (tmp_path / "turning.py").write_text(source)
+    try:
+        held = hold(CASE, {"mine": load(str(tmp_path / "turning.py"))} | TWINS, TWINS)
+        assert switches() == before
+    finally:
+        torch.set_grad_enabled(before[0])
+        torch.set_default_dtype(before[1])
+        np.seterr(**before[2])
+    assert {name: (result.verdict, result.reason) for name, result in held.items()} == dict.fromkeys(
+        ("mine", *TWINS), ("agree", "")
+    )
