@@ -1,0 +1,84 @@
+"""What a case must have for a mistake to make a difference there: where nothing is padded, none can forget padding.
+
+It is said as a pattern of the case's id, which has every option that is not its default. Sizes and values do not stand
+in an id: a case without duplicates does not notice that duplicates are overwritten, but others with its options do.
+"""
+
+from __future__ import annotations
+
+import re
+
+from reference.cases import Case
+
+AVERAGED, BAG_MEAN = r"^(?!.*-summed-)", r"^(?!.*-(sum|max)-)"
+NEEDS: dict[str, tuple[str, ...]] = {
+    # options of a classifier and its loss
+    "-dropout-": (
+        "dropout-unscaled",
+        "dropout-by-p",
+        "dropout-not-in-the-backward",
+        "dropout-unscaled-in-the-backward",
+    ),
+    r"-weight-": ("class-weights-in-the-loss-alone",),
+    r"-smoothing-": ("smoothing-in-the-loss-alone",),
+    r"-ignore-": ("ignore-index-forgotten",),
+    r"-ignore-(?!summed-)": ("ignored-in-the-divisor",),
+    r"-ignore-(.*-)?smoothing-": ("ignored-targets-smoothed",),
+    AVERAGED: (
+        "batch-mean-forgotten",
+        "mean-over-classes",
+        "mse-mean-forgotten",
+        "mse-over-the-batch",
+        "mse-gradient-over-the-batch",
+        "pair-mean-forgotten",
+        "squares-mean-forgotten",
+    ),
+    # a matrix that is read the wrong way round is another one only where it is square, as classifiers' first layer
+    r"^(?!classifier.*-hidden0-)": ("weight-transposed", "weight-gradient-transposed", "input-gradient-transposed"),
+    # options of a lookup and of bags
+    r"-padding-": ("padding-row-kept", "padding-pooled"),
+    r"-padding-weighted-": ("padding-weight-gradient-kept",),
+    r"-maxnorm-": ("max-norm-on-a-copy", "max-norm-of-every-row", "max-norm-forgotten", "max-norm-scales-up"),
+    r"-norm1-": ("norm-type-forgotten",),
+    BAG_MEAN: ("mean-undivided", "mean-divided-twice"),
+    BAG_MEAN + r"(cbow|.*-(ragged|padding)-)": ("mean-over-the-longest",),
+    BAG_MEAN + r".*-padding-": ("padding-in-the-divisor",),
+    BAG_MEAN + r".*-(ragged|padding)-": ("empty-bag-nan",),
+    r"-max-(.*-)?(ragged|padding)-": ("empty-bag-infinite",),
+    r"^cbow-|^(?!.*-lastoffset-).*-ragged-": ("last-bag-dropped",),
+    r"^cbow-|-ragged-": ("last-id-of-a-bag-dropped",),
+    r"-max-": ("max-to-all", "max-to-each-equal"),
+    # word2vec
+    r"^skipgram(?!.*-(negatives|shared|tree)-)": ("one-context-subtracted",),
+    r"^skipgram(?!.*-shared-)": ("centre-of-one-context",),
+    r"^skipgram(?!.*-(shared|tree)-)": ("centre-and-context-swapped",),
+    r"^(?!.*-tree-)": ("tables-tied",),
+    # gradients of two kinds cannot be swapped: a softmax has those of its output dense
+    r"^(?!.*-tree-)(.*-(negatives|shared)-|.*-dense-)": ("tables-swapped",),
+    r"-negatives-": ("negatives-counted-once",),
+    r"-mask-": ("hits-masked-in-the-loss-alone",),
+    r"-negatives-(?!redraw-)": ("hits-masked-in-the-gradient-alone",),
+    # options of an optimizer
+    r"-(sgd-momentum|rmsprop|adam|adamw|adagrad|sparseadam)-": ("state-forgotten",),
+    r"-dampening-": ("dampened-at-first", "dampened-from-each-rows-second", "dampening-forgotten"),
+    r"-nesterov-": ("nesterov-forgotten",),
+    r"-(decay|adamw)-": ("decay-forgotten", "decay-turned"),
+    r"^(?!linear).*-(decay|adamw)-": ("decay-of-touched-rows",),
+    r"-adagrad-lrdecay-": ("lr-decayed-at-first", "lr-decay-forgotten"),
+    r"-accumulator-": ("accumulator-begins-at-0",),
+    r"-centered-": ("centering-forgotten",),
+    r"-rmsprop-(?!alpha-)": ("alpha-for-the-new",),  # the other alpha is 1/2
+    r"-amsgrad-": ("amsgrad-forgotten",),
+    r"-eps-|-adagrad-": ("eps-of-its-own",),  # the others have that eps
+    r"-(adagrad|sparseadam)-.*rows": ("duplicates-squared-first",),
+    r"^(?!embedding)": ("step-of-each-parameter",),  # one parameter has one step
+    r"-lrdecayto-": ("schedule-forgotten", "schedule-a-step-ahead"),
+}
+"""The mistakes by the pattern of what they need; those that are not here show in all that calls their functions."""
+
+_PATTERN = {mistake: re.compile(pattern) for pattern, mistakes in NEEDS.items() for mistake in mistakes}
+
+
+def differs(mistake: str, case: Case) -> bool:
+    """Whether the mistake, by its name, makes a difference under the options of the case, if its sizes are right."""
+    return mistake not in _PATTERN or bool(_PATTERN[mistake].search(case.id))
