@@ -1,7 +1,7 @@
-"""What a case must have for a mistake to make a difference there: where nothing is padded, none can forget padding.
+"""The options that a case needs for a mistake to make a difference: without padding, nobody can forget the padding.
 
-It is said as a pattern of the case's id, which has every option that is not its default. Sizes and values do not stand
-in an id: a case without duplicates does not notice that duplicates are overwritten, but others with its options do.
+The need is written as a pattern of the case's id, which lists every option that is not the default. It does not depend
+on sizes: a case without duplicates does not notice that duplicates are overwritten, but others with its options do.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
         "pair-mean-forgotten",
         "squares-mean-forgotten",
     ),
-    # a matrix that is read the wrong way round is another one only where it is square, as classifiers' first layer
+    # only a square layer can be transposed by mistake
     r"^(?!classifier.*-hidden0-)": ("weight-transposed", "weight-gradient-transposed", "input-gradient-transposed"),
     # options of a lookup and of bags
     r"-padding-": ("padding-row-kept", "padding-pooled"),
@@ -53,14 +53,15 @@ NEEDS: dict[str, tuple[str, ...]] = {
     r"^skipgram(?!.*-shared-)": ("centre-of-one-context",),
     r"^skipgram(?!.*-(shared|tree)-)": ("centre-and-context-swapped",),
     r"^(?!.*-tree-)": ("tables-tied",),
-    # gradients of two kinds cannot be swapped: a softmax has those of its output dense
+    # a row gradient and a dense one are not swapped; the output table of a softmax has a dense one
     r"^(?!.*-tree-)(.*-(negatives|shared)-|.*-dense-)": ("tables-swapped",),
     r"-negatives-": ("negatives-counted-once",),
     r"-mask-": ("hits-masked-in-the-loss-alone",),
     r"-negatives-(?!redraw-)": ("hits-masked-in-the-gradient-alone",),
     # options of an optimizer
     r"-(sgd-momentum|rmsprop|adam|adamw|adagrad|sparseadam)-": ("state-forgotten",),
-    r"-dampening-": ("dampened-at-first", "dampened-from-each-rows-second", "dampening-forgotten"),
+    r"-dampening-": ("dampened-at-first", "dampening-forgotten"),
+    r"^(?!linear).*-dampening-": ("dampened-from-each-rows-second",),
     r"-nesterov-": ("nesterov-forgotten",),
     r"-(decay|adamw)-": ("decay-forgotten", "decay-turned"),
     r"^(?!linear).*-(decay|adamw)-": ("decay-of-touched-rows",),
@@ -74,11 +75,11 @@ NEEDS: dict[str, tuple[str, ...]] = {
     r"^(?!embedding)": ("step-of-each-parameter",),  # one parameter has one step
     r"-lrdecayto-": ("schedule-forgotten", "schedule-a-step-ahead"),
 }
-"""The mistakes by the pattern of what they need; those that are not here show in all that calls their functions."""
+"""The mistakes, by the pattern of what they need. All others make a difference wherever their functions are called."""
 
 _PATTERN = {mistake: re.compile(pattern) for pattern, mistakes in NEEDS.items() for mistake in mistakes}
 
 
 def differs(mistake: str, case: Case) -> bool:
-    """Whether the mistake, by its name, makes a difference under the options of the case, if its sizes are right."""
+    """Whether the mistake of this name can make a difference under the options of the case."""
     return mistake not in _PATTERN or bool(_PATTERN[mistake].search(case.id))

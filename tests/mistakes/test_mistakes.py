@@ -29,7 +29,7 @@ from reference.commands.cli import main
 from reference.contract import Implementation
 from reference.judge.result import Result
 from reference.judge.run import hold
-from reference.mistakes import MISTAKES, Mistake, planting, together
+from reference.mistakes import MISTAKES, Mistake, blind, planting, together
 from reference.mistakes.explanation import Cause, Explanation
 from reference.mistakes.variants import VARIANTS
 
@@ -550,6 +550,6 @@ def test_a_process() -> None:
 def test_only_small_cases_are_run() -> None:
     small = mistakes.small(catalogue())
     assert {case.family for case in small} == {case.family for case in catalogue()}
-    assert max(case.steps for case in small) == mistakes.STEPS
-    assert max(sum(map(math.prod, case.model.shapes.values())) for case in small) <= mistakes.PARAMETERS
+    assert max(case.steps for case in small) == blind.STEPS
+    assert max(sum(map(math.prod, case.model.shapes.values())) for case in small) <= blind.PARAMETERS
     assert not any(case.name.startswith("text") for case in small)
