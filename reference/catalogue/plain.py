@@ -1,8 +1,8 @@
-"""Plain implementations: every option of a model alone, all else as it is by default.
+"""Cases for plain implementations: every option of a model alone, with defaults for all others.
 
-Under SGD with dense gradients, in one case with primes and one with many duplicates; and the plain form of each model
-under every optimizer. What there is to be tried stands in the lists of the other files and in the models themselves, so
-that a new option has its plain cases by itself.
+Each has SGD and dense gradients, in one case with primes and one with many duplicates. The plain form of each model
+also comes with every optimizer. The options and their values are those of the tables in the other files, so a new
+option gets its plain cases by itself.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ from reference.catalogue.pairwise import Table, values
 from reference.catalogue.spread import OPTIMIZERS, RUN, each, in_both_dtypes, spread
 from reference.catalogue.word2vec import SHARED, WORD2VEC
 
-# PyTorch's bags take scale_grad_by_freq too, but on a CPU they divide by how often another id occurs
+# not for bags: on a CPU, PyTorch divides the gradient of a bag's row by how often another id occurs
 LOOKUPS = replace(BAGS, options={**BAGS.options, "scale_grad_by_freq": values(False, True)})
 BASES: tuple[tuple[Table | None, Model, Drawn, int], ...] = (
-    # the table that has its options, and a seed
+    # the table with the options, the model, its data, and a seed
     (LOOKUPS, Embedding(13, 5), Drawn((7,), used=11), 3),
     (LOOKUPS, Embedding(4, 5), Drawn((12,)), 3),
     (None, Linear(5, 5), Drawn((7,)), 0),
@@ -58,7 +58,7 @@ BASES: tuple[tuple[Table | None, Model, Drawn, int], ...] = (
 
 
 def plain() -> list[Case]:
-    """Every option alone; every optimizer under what is plain; every option of an optimizer alone."""
+    """Every option alone, every plain model with every optimizer, and every option of an optimizer alone."""
     found = []
     for table, model, data, seed in BASES:
         base = Case("primes" if data.used or table is None else "duplicates", model, OPTIMIZERS["sgd"], data, seed=seed)
@@ -71,17 +71,16 @@ def plain() -> list[Case]:
             if isinstance(model, Classifier):
                 given = (of for kind in OPTIONS for of in optimizers(kind))
                 found += [case for case in each(base, *given) if not case.sparse]
-    # a layer as wide as its input, or a transposed weight goes unnoticed
+    # a square layer: elsewhere, nobody can transpose its weight without an error
     for square in (Linear(4, 4), Classifier(7, 4, (4,), 3)):
         found += spread(Case("square", square, OPTIMIZERS["sgd"], Drawn((5, 2) if square.tables else (5,))))
     return list({case.id: case for case in found}.values())
 
 
 def alone(base: Case, table: Table | None) -> Iterator[Case]:
-    """The case itself, and with each value of each option that is not its own.
+    """The case itself, and the case with each other value of each of its options.
 
-    What cannot be without another option, as the kind of a norm without its limit, has the first that makes it
-    possible.
+    An option that needs another one, as norm_type needs max_norm, comes with the first value that makes it possible.
     """
     yield base
     choices = _choices(base, table)
@@ -95,7 +94,7 @@ def alone(base: Case, table: Table | None) -> Iterator[Case]:
 
 
 def optimizers(kind: type) -> Iterator[Optimizer]:
-    """An optimizer with each of its options alone; nesterov and dampening with momentum."""
+    """An optimizer with each of its options alone; nesterov and dampening come with momentum."""
     (lr,), *_ = OPTIONS[kind].values()
     for name, given in OPTIONS[kind].items():
         for value in given[1:]:
@@ -104,7 +103,7 @@ def optimizers(kind: type) -> Iterator[Optimizer]:
 
 
 def _choices(base: Case, table: Table | None) -> dict[str, list[Any]]:
-    """The values of each option that are not the case's own: those of the table."""
+    """The values in the table of each option that the case has, other than the case's own value."""
     found = {name: list(of.values())[1:] for name, of in (table.options if table else {}).items() if name not in RUN}
     if isinstance(base.model, Classifier):
         found["loss"] = _losses()
@@ -118,7 +117,7 @@ def _choices(base: Case, table: Table | None) -> dict[str, list[Any]]:
 
 
 def _losses() -> list[Any]:
-    """Each kind of loss, and each with the first value of each of its options alone."""
+    """Each kind of loss, without options and with each option alone, at the first value in `LOSSES`."""
     found: dict[tuple[type, str], Any] = {}
     for loss in LOSSES.values():
         kind = type(loss)
@@ -131,7 +130,7 @@ def _losses() -> list[Any]:
 
 
 def _parts(case: Case) -> list[Any]:
-    """Where the options of a case stand: the data, the model, and its objective, if it has one."""
+    """The parts of a case that have options: the data, the model, and its objective, if it has one."""
     return [part for part in (case.data, case.model, getattr(case.model, "objective", None)) if part]
 
 
@@ -140,7 +139,7 @@ def _value(case: Case, name: str) -> Any:
 
 
 def _having(case: Case, changed: dict[str, Any]) -> Case:
-    """The case with other values of these options, wherever they stand."""
+    """The case with these values of options, in whichever part they are."""
     data, model, *objective = (
         replace(part, **{name: value for name, value in changed.items() if hasattr(part, name)})
         for part in _parts(case)

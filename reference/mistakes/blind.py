@@ -79,8 +79,8 @@ def make(case: Case, mistakes: Mapping[str, Mistake]) -> dict[str, Result]:
 def covered(results: Iterable[Result]) -> Coverage:
     """Which known mistakes the cases that agree would notice, by the tensors that were compared in each.
 
-    Each mistake is made in one case after another until one notices it. A mistake in `CORE` must be noticed by a case of
-    every model in which it is possible.
+    Each mistake is made in one case after another until one notices it. A mistake in `CORE` must be noticed in every
+    model in which it is possible.
     """
     agreed = {result.case.id: result for result in results if result.verdict == "agree"}
     cases = small(result.case for result in agreed.values())
@@ -104,7 +104,7 @@ def covered(results: Iterable[Result]) -> Coverage:
 
 
 def _mixed(cases: Iterable[Case]) -> list[Case]:
-    """First one case of each model and name, then a second one of each, and so on: so most mistakes are noticed early."""
+    """First one case of each model and name, then a second of each, and so on: most mistakes are noticed early."""
     before: Counter[tuple[str, str]] = Counter()
     ranks = {}
     for case in cases:
