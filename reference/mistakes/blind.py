@@ -72,7 +72,7 @@ def small(cases: Iterable[Case]) -> list[Case]:
 
 def make(case: Case, mistakes: Mapping[str, Mistake]) -> dict[str, Result]:
     """Make in the case each mistake that is possible there, and compare it with the right implementation."""
-    made = makeable(case, mistakes)
+    made = makeable(case, mistakes) if mistakes else {}
     return hold(case, made, {"right": RIGHT}) if made else {}
 
 

@@ -31,6 +31,7 @@ from reference.judge.result import Result
 from reference.judge.run import hold
 from reference.mistakes import MISTAKES, Mistake, blind, planting, together
 from reference.mistakes.explanation import Cause, Explanation
+from reference.mistakes.needs import differs
 from reference.mistakes.variants import VARIANTS
 
 EVERY = MISTAKES | VARIANTS
@@ -56,10 +57,10 @@ def seen(dtype: str, apart: bool) -> dict[str, list[object]]:
     cases = [case for case in mistakes.small(catalogue()) if case.dtype == dtype]
     for case in sorted(cases, key=lambda case: case.steps * len(case.model.shapes)):
         alike = Counter(map(repr, found.values()))
-        unknown = {n: EVERY[n] for n in EVERY if not found[n] or (apart and alike[repr(found[n])] > 1)}
+        unknown = {n for n in EVERY if not found[n] or (apart and alike[repr(found[n])] > 1)}
         if not unknown:
             break
-        for name, result in mistakes.make(case, unknown).items():
+        for name, result in mistakes.make(case, {n: EVERY[n] for n in unknown if differs(n, case)}).items():
             if result.verdict != "agree":
                 found[name].append((case.id, signature(result)))
     return found
