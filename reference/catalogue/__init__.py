@@ -13,6 +13,7 @@ from reference.catalogue.glove import GLOVE, glove, glove_texts
 from reference.catalogue.layers import layers, lookups
 from reference.catalogue.optimizers import OPTIONS, optimizers, table
 from reference.catalogue.pairwise import Table
+from reference.catalogue.plain import plain
 from reference.catalogue.telling import saturated, telling
 from reference.catalogue.texts import texts
 from reference.catalogue.word2vec import SHARED, WORD2VEC, skipgrams, word2vec
@@ -36,8 +37,8 @@ def catalogue(source: str = text.TOPICS) -> list[Case]:
 
 @functools.cache
 def without_text() -> tuple[Case, ...]:
-    """Every case but those of a text."""
-    return (
+    """Every case but those of a text; what is plain and has been listed before is not listed again."""
+    cases = (
         *layers(),
         *bags(),
         *lookups(),
@@ -50,6 +51,8 @@ def without_text() -> tuple[Case, ...]:
         *telling(),
         *saturated(),
     )
+    known = {case.id for case in cases}
+    return (*cases, *(case for case in plain() if case.id not in known))
 
 
 def select(cases: Sequence[Case], patterns: Sequence[str] = (), without: Sequence[str] = ()) -> list[Case]:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,17 +25,11 @@ from reference.commands.progress import tracked
 from reference.environment import environment, sentence
 from reference.errors import BadInput
 from reference.judge.result import Result
-from reference.judge.run import hold
+from reference.mistakes.blind import make, small
 from reference.mistakes.diagnosis import diagnose, spread
-from reference.mistakes.known import RIGHT, Known, Mistake, known, makeable
+from reference.mistakes.known import Known, Mistake, known
 
 DTYPES = ("float64", "float32")
-STEPS = 5
-"""The most steps of a case that are run."""
-
-PARAMETERS = 5000
-"""A case with at most this many parameters counts as small."""
-
 WIDE = 160
 """A terminal with at least this many columns gets a table with a column for each model."""
 
@@ -85,21 +78,6 @@ class Kill:
     def named_wrongly(self) -> list[str]:
         """The names that it gets in cases where it does not get its own name."""
         return sorted({name for names in self.named or () if self.mistake.name not in names for name in names})
-
-
-def small(cases: Iterable[Case]) -> list[Case]:
-    """The cases that need no text and have few parameters, shortened to a few steps."""
-    return [
-        replace(case, steps=min(case.steps, STEPS))
-        for case in cases
-        if not hasattr(case.data, "source") and sum(map(math.prod, case.model.shapes.values())) <= PARAMETERS
-    ]
-
-
-def make(case: Case, mistakes: Mapping[str, Mistake]) -> dict[str, Result]:
-    """Make in the case each mistake that is possible there, and compare it with the right implementation."""
-    made = makeable(case, mistakes)
-    return hold(case, made, {"right": RIGHT}) if made else {}
 
 
 def name(kill: Kill) -> None:

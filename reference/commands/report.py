@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Literal
 
 from rich import box
 from rich.console import Console
@@ -16,6 +16,7 @@ from rich.text import Text
 from reference.exact.arithmetic import Proof
 from reference.judge.result import Result
 from reference.judge.tolerance import STAGES, TOLERANCE, Stage, kind_of
+from reference.mistakes.blind import Coverage
 from reference.mistakes.explanation import Cause, Explanation
 
 CASE_BY_CASE = 24
@@ -31,6 +32,11 @@ COLOURS = {
 }
 """The verdicts, each with its colour."""
 
+FEW = 5
+"""At most this many names of mistakes are listed; --json has them all."""
+
+Outcome = Literal["agree", "disagree", "too little covered", "nothing covered"]
+
 Explanations = Mapping[Result, Explanation]
 NONE = Explanation()
 
@@ -41,8 +47,20 @@ def verdict_of(result: Result, explanations: Explanations) -> str:
     return "variant" if explanation and explanation.variants_alone else result.verdict
 
 
-def show(results: Sequence[Result], explanations: Explanations, console: Console) -> None:
-    """Print the table, then one sentence for each disagreement, error and gap."""
+def outcome(results: Sequence[Result], coverage: Coverage | None = None) -> Outcome:
+    """The verdict of the whole run: an agreement needs cases that agree, and that would notice every core mistake."""
+    verdicts = {result.verdict for result in results}
+    if verdicts & {"disagree", "form", "error"}:
+        return "disagree"
+    if "agree" not in verdicts:
+        return "nothing covered"
+    return "too little covered" if coverage and coverage.core else "agree"
+
+
+def show(
+    results: Sequence[Result], explanations: Explanations, console: Console, coverage: Coverage | None = None
+) -> None:
+    """Print the table, then one sentence for each disagreement, error, gap and blindness."""
     names = list(dict.fromkeys(result.implementation for result in results))
     one_by_one = len(results) <= CASE_BY_CASE
     title = Text(f"{' / '.join(names)}: the largest error, in eps of the largest entry in the row")
@@ -85,6 +103,26 @@ def show(results: Sequence[Result], explanations: Explanations, console: Console
     for reason, number in gaps.items():
         console.print(Text(f"{number} of {len(results)}: {reason}"), soft_wrap=True)
     console.print(Text(summary_line(results, explanations)))
+    for sentence in blindness(coverage) if coverage else ():
+        console.print(Text(sentence), soft_wrap=True)
+
+
+def blindness(coverage: Coverage) -> Iterator[str]:
+    """What the cases that agree would notice, what they would not, and whether that is too little."""
+    known = len(coverage.noticed) + len(coverage.unnoticed)
+    if not known:
+        return
+    whole = coverage.cases == coverage.agreed
+    which = f"these {coverage.cases} cases" if whole else f"the {coverage.cases} small ones of {coverage.agreed} cases"
+    blind = f"; not {_few(coverage.unnoticed)}" if coverage.unnoticed else ""
+    yield f"{which} would notice {len(coverage.noticed)} of {known} known mistakes that can be made here{blind}"
+    for family, names in coverage.core.items():
+        yield f"too little was covered: no case of {family} that agrees would notice {_few(names)}"
+
+
+def _few(names: Sequence[str]) -> str:
+    more = f" and {len(names) - FEW} more" if len(names) > FEW else ""
+    return ", ".join(names[:FEW]) + more
 
 
 def proof_of(results: Sequence[Result]) -> Proof:
@@ -167,7 +205,9 @@ def _verdicts(members: Sequence[Result], explanations: Explanations) -> str:
     return ", ".join(parts)
 
 
-def as_json(results: Sequence[Result], explanations: Explanations, env: dict[str, Any]) -> str:
+def as_json(
+    results: Sequence[Result], explanations: Explanations, env: dict[str, Any], coverage: Coverage | None = None
+) -> str:
     """The results as JSON: one object per case and implementation, with the summary and the environment."""
     rows = []
     for result in results:
@@ -202,6 +242,8 @@ def as_json(results: Sequence[Result], explanations: Explanations, env: dict[str
         "results": rows,
         "proof": asdict(proof_of(results)),
         "summary": summary(results, explanations),
+        "verdict": outcome(results, coverage),
+        "coverage": coverage and asdict(coverage),
         "environment": env,
     }
     return json.dumps(whole, indent=1, allow_nan=False) + "\n"

@@ -24,7 +24,7 @@ from reference.commands.choice import add_choice, chosen, listed
 from reference.commands.exit_codes import AGREE, DISAGREE, NOTHING
 from reference.commands.files import check_writable, write_whole
 from reference.commands.progress import tracked
-from reference.commands.report import as_json, show
+from reference.commands.report import as_json, outcome, show
 from reference.commands.twins import twins
 from reference.contract import Implementation
 from reference.data import text
@@ -33,6 +33,7 @@ from reference.errors import BadInput
 from reference.judge.load import load, load_model
 from reference.judge.result import Result
 from reference.judge.run import judge
+from reference.mistakes.blind import Coverage, covered
 from reference.mistakes.diagnosis import diagnose
 from reference.mistakes.explanation import Explanation
 
@@ -72,12 +73,13 @@ def verify_cases(options: argparse.Namespace) -> int:
         for _, held in zip(tracked(cases), judged, strict=True):
             results += held.values()
         explanations = explained(own or known, results)
+        coverage = coverage_of(results) if own else None
         env = environment()
     if options.json:
-        write_whole(options.json, as_json(results, explanations, env))
-    show(results, explanations, Console(width=None if sys.stdout.isatty() else 200))
+        write_whole(options.json, as_json(results, explanations, env, coverage))
+    show(results, explanations, Console(width=None if sys.stdout.isatty() else 200), coverage)
     print(sentence(env))
-    return exit_code(results)
+    return exit_code(results, coverage)
 
 
 def own_model(options: argparse.Namespace) -> tuple[ModuleType, list[Case]]:
@@ -125,9 +127,16 @@ def explained(implementations: Mapping[str, Implementation], results: Sequence[R
     return explanations
 
 
-def exit_code(results: Sequence[Result]) -> int:
-    """0 if something was compared and all of it agrees, 1 if something disagrees, 5 if nothing was compared."""
-    verdicts = {result.verdict for result in results}
-    if verdicts & {"disagree", "form", "error"}:
-        return DISAGREE
-    return AGREE if "agree" in verdicts else NOTHING
+def coverage_of(results: Sequence[Result]) -> Coverage | None:
+    """After an agreement, the mistakes that its cases would have noticed; otherwise None."""
+    if outcome(results) != "agree":
+        return None
+    with Console(stderr=True).status("what these cases would have noticed"):
+        return covered(results)
+
+
+def exit_code(results: Sequence[Result], coverage: Coverage | None = None) -> int:
+    """0 if something was compared and all of it agrees, 1 if something disagrees, 5 if too little was compared."""
+    return {"agree": AGREE, "disagree": DISAGREE, "too little covered": NOTHING, "nothing covered": NOTHING}[
+        outcome(results, coverage)
+    ]

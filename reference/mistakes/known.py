@@ -30,8 +30,8 @@ def known() -> dict[str, Known]:
     return found | {name: Known(variant, "variant") for name, variant in VARIANTS.items()}
 
 
-def makeable(case: Case, mistakes: Mapping[str, Mistake]) -> dict[str, Mistake]:
-    """The mistakes that are in functions called by the case."""
+def makeable(case: Case, mistakes: Mapping[str, Mistake], updates: bool = True) -> dict[str, Mistake]:
+    """The mistakes that are in functions called by the case. updates: whether step() is called too."""
     functions = {function for mistake in mistakes.values() for function in mistake.plants}
-    called = calls(case, functions)
+    called = calls(case, functions, updates)
     return {name: mistake for name, mistake in mistakes.items() if mistake.plants.keys() & called}

@@ -126,10 +126,11 @@ def places(name: str) -> list[tuple[Any, str]]:
     return [(owner, method or first) for owner in owners]
 
 
-def calls(case: Case, functions: Iterable[str]) -> set[str]:
+def calls(case: Case, functions: Iterable[str], updates: bool = True) -> set[str]:
     """The functions, out of these, that the twin calls in the case. A mistake in any other one has no effect there.
 
-    There are none for a model that the twin does not know.
+    There are none for a model that the twin does not know. updates: whether step() is called too; without it, only the
+    first batch is computed.
     """
     called: set[str] = set()
 
@@ -150,6 +151,8 @@ def calls(case: Case, functions: Iterable[str]) -> set[str]:
         return called
     for batch in case.batches():
         noted.loss_and_grads(batch)
+        if not updates:
+            break
         noted.step()
     return called
 

@@ -54,8 +54,9 @@ def features(case: Case) -> set[tuple[Any, ...]]:
     """What a case shows: options, combinations, and flags, each with its dtype."""
     model, optimizer = type(case.model).__name__, type(case.optimizer).__name__
     options = {(model, *option) for option in _options(case.model)} | set(_options(case.optimizer))
-    both = {(model, optimizer), (model, case.sparse), (model, type(case.data).__name__)}
+    both: set[tuple[Any, ...]] = {(model, optimizer), (model, case.sparse), (model, type(case.data).__name__)}
     both |= {("layers", len(getattr(case.model, "hidden_features", ()))), ("max_norm", case.max_norm)}
+    both |= {("gradients of inputs", bool(case.model.input_gradients), case.model.padding_idx is not None)}
     flags = flags_of(Seen(case, case.weights(), list(case.batches())))
     return {(case.dtype, *found) for found in (*options, *both, *((flag,) for flag in flags))}
 

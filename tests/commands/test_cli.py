@@ -206,7 +206,7 @@ def test_pattern_that_matches_nothing(pattern: str) -> None:
 
 
 def test_nothing_is_left() -> None:
-    with pytest.raises(BadInput, match="no case is left; --not leaves out all 8 chosen cases"):
+    with pytest.raises(BadInput, match="no case is left; --not leaves out all 10 chosen cases"):
         select(catalogue(), ["linear*-adam-*"], ["linear-*64", "f32"])
 
 
@@ -282,7 +282,7 @@ def test_candidate_that_is_right(verify: Command, candidate: Callable) -> None:
 
 
 def test_candidate_that_declines_some(verify: Command, candidate: Callable) -> None:
-    code, out, _ = verify("*-one-*-f64", "--candidate", candidate(MINE))
+    code, out, _ = verify("*-duplicates-sgd-*-f64", "--candidate", candidate(MINE))
     assert code == 0
     assert re.search(r": 1 agree, \d+ unsupported\n", out)
     assert "a dense classifier under SGD is all there is" in out
@@ -322,7 +322,7 @@ def test_candidate_in_a_folder_of_any_name(verify: Command, tmp_path: Path) -> N
 
 
 def test_candidate_by_module_name(verify: Command, tmp_path: Path) -> None:
-    code, out, _ = verify(ONE, "--candidate", "numpy_impl", "--json", tmp_path / "out.json")
+    code, out, _ = verify(DIALOGUE, "--candidate", "numpy_impl", "--json", tmp_path / "out.json")
     assert code == 0
     assert out.startswith("numpy_impl: the largest error")
     results = strict(tmp_path / "out.json")["results"]
@@ -342,7 +342,7 @@ def test_json_of_the_twins(verify: Command, tmp_path: Path) -> None:
     file = tmp_path / "out.json"
     assert verify("classifier-one", "--json", file)[0] == 0
     whole = strict(file)
-    assert list(whole) == ["results", "proof", "summary", "environment"]
+    assert list(whole) == ["results", "proof", "summary", "verdict", "coverage", "environment"]
     cases = [name for name in IDS if name.startswith("classifier-one")]
     found = [(result["case"], result["implementation"]) for result in whole["results"]]
     assert found == [(case, twin) for case in cases for twin in TWINS]
