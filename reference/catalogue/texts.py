@@ -28,14 +28,14 @@ def texts(source: str) -> list[Case]:
     corpus = text.read(source)
     words = len(corpus.words)
     chapters = Case(
-        "text", Classifier(words, 32, (16,), corpus.num_chapters), SGD(lr=0.5), Text(source, batch_size=32), steps=300
+        "text", Classifier(words, 32, (16,), corpus.num_chapters), SGD(lr=0.5), Text(source, batch_size=32), steps=200
     )
     # a tiny text would have no words left
     drawn = Text(source, 64, window=5, dynamic_window=True, subsample=1e-3 if corpus.counts.sum() > 10_000 else None)
     word2vec = Case("text", SkipGram(words, 16), SGD(lr=0.5), drawn, 200, sparse=True, lr_decay_to=1e-4)
     negatives, tree = NegativeSampling(5, "mask"), HierarchicalSoftmax()
     shared, blocks = SharedNegatives(5, 16, "mask"), replace(drawn, batch_size=4)
-    windows = Case("text", SkipGram(words, 16), SGD(lr=0.5), Text(source, batch_size=64), steps=300)
+    windows = Case("text", SkipGram(words, 16), SGD(lr=0.5), Text(source, batch_size=64), steps=200)
     return [
         chapters,
         replace(chapters, sparse=True),
