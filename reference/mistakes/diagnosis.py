@@ -64,7 +64,7 @@ def diagnose(candidate: Implementation, results: Sequence[Result]) -> dict[Resul
     `STEPS` steps are left out.
     """
     passed = spread((result for result in results if result.verdict == "agree" and result.case.steps <= STEPS), PASSED)
-    short = [result for result in results if result.verdict == "disagree" and result.case.steps <= STEPS]
+    short = [result for result in results if result.divergences and result.case.steps <= STEPS]
     if not short:
         return {}
     right: Hypotheses = {(): RIGHT}
