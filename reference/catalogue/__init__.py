@@ -13,6 +13,7 @@ from reference.catalogue.glove import GLOVE, glove, glove_texts
 from reference.catalogue.layers import layers, lookups
 from reference.catalogue.optimizers import OPTIONS, optimizers, table
 from reference.catalogue.pairwise import Table
+from reference.catalogue.seams import seams
 from reference.catalogue.telling import saturated, telling
 from reference.catalogue.texts import texts
 from reference.catalogue.word2vec import SHARED, WORD2VEC, skipgrams, word2vec
@@ -49,6 +50,7 @@ def without_text() -> tuple[Case, ...]:
         *glove(),
         *telling(),
         *saturated(),
+        *seams(),
     )
 
 

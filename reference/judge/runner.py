@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from copy import copy
 from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
 
 from reference.cases import Batch, Case
+from reference.cases.layout import laid_out
 from reference.contract import Grads, Implementation, Params, RowGrad
 from reference.errors import Unsupported, one_line
 from reference.exact.arithmetic import Proof
@@ -71,7 +71,7 @@ class Runner:
         if not self.running:
             return
         trainer, given = self.trainer, {}
-        own = type(batch)(*(copy(getattr(batch, part.name)) for part in fields(batch)))
+        own = type(batch)(*(laid_out(getattr(batch, part.name), self.case.layout) for part in fields(batch)))
         input_shapes = {name: getattr(batch, name).shape for name in self.case.model.input_gradients}
 
         def form_of(grads: Any) -> Any:
@@ -174,7 +174,7 @@ def start(case: Case, name: str, implementation: Implementation, weights: Params
     """Build a trainer with its own copy of the weights; where it cannot be built, the runner says why."""
     runner = Runner(case, name, weights)
     runner.touched = {table: np.zeros(case.model.shapes[table][0], bool) for table in case.model.tables}
-    own = {key: weight.copy() for key, weight in weights.items()}
+    own = {key: laid_out(weight, case.layout) for key, weight in weights.items()}
     try:
         runner.trainer = implementation.build(case, own)
     except Unsupported as unsupported:

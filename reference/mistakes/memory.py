@@ -50,3 +50,27 @@ def gradient_buffer_reused(right: Callable) -> Callable:
         return output, into_buffer
 
     return wrong
+
+
+def by_pointer(array: np.ndarray) -> np.ndarray:
+    """The entries as they lie in memory one after the other from the first on, whatever the strides are."""
+    if array.flags.c_contiguous or not array.strides[-1]:
+        return array
+    memory = array if array.base is None else array.base
+    return memory.ravel(order="K")[: array.size].reshape(array.shape)
+
+
+def linear_by_pointer(right: Callable) -> Callable:
+    return lambda x, weight, bias: right(by_pointer(x), weight, bias)
+
+
+@mistake(
+    ("embedding", "mean_bag"),
+    "that of an input which is read by its pointer, as if it were contiguous",
+    wrong="kernel(ids.ctypes.data, ids.size)",
+    right="ids = np.ascontiguousarray(ids); kernel(ids.ctypes.data, ids.size)",
+    sources=("NVIDIA/TransformerEngine#623", "pytorch/FBGEMM#1553", "pytorch/FBGEMM#3006"),
+    also={"linear": linear_by_pointer},
+)
+def strides_ignored(right: Callable) -> Callable:
+    return lambda ids, weight, sparse: right(by_pointer(ids), weight, sparse)
