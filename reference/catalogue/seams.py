@@ -6,12 +6,16 @@ from dataclasses import replace
 from typing import get_args
 
 from reference.cases import (
+    CBOW,
     SGD,
     Case,
+    Classifier,
     Drawn,
     Embedding,
+    HierarchicalSoftmax,
     Linear,
     NegativeSampling,
+    SharedNegatives,
     SkipGram,
 )
 from reference.cases.layout import Layout
@@ -37,6 +41,24 @@ def layouts() -> list[Case]:
     ]
 
 
+def kinks() -> list[Case]:
+    """Arguments that lie exactly on the seam of a function that is written by cases.
+
+    In integers many scores are exactly 0, as all are where word2vec begins, its output table zero (jax-ml/jax#2140,
+    pytorch/pytorch#2298, FluxML/NNlib.jl#679). That maxima are equal, and relu's argument 0, is in `telling`.
+    """
+    sgd, negatives = SGD(lr=0.1), NegativeSampling(3)
+    cases = [
+        Case("zeros", SkipGram(7, 3, negatives), sgd, Drawn((5,)), grid=1.0),
+        Case("zeros", SkipGram(7, 3, HierarchicalSoftmax()), sgd, Drawn((5,)), grid=1.0),
+        Case("zeros", SkipGram(7, 3, SharedNegatives(2, 3)), sgd, Drawn((2, 2)), grid=1.0),
+        Case("zeros", CBOW(7, 3, "sum", negatives), sgd, Drawn((4, 3)), grid=1.0),
+        Case("zeros", Classifier(7, 4, (4,), 3, activation="gelu"), sgd, Drawn((6, 2)), grid=0.5, seed=2),
+        Case("zeros", Classifier(7, 4, (4,), 3, activation="gelu_tanh"), sgd, Drawn((6, 2)), grid=0.5, seed=2),
+    ]
+    return [both for case in cases for both in in_both_dtypes(case)]
+
+
 def seams() -> list[Case]:
     """All of them."""
-    return layouts()
+    return [*layouts(), *kinks()]

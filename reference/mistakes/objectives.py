@@ -115,6 +115,18 @@ def pair_mean_forgotten(right: Callable) -> Callable:
 
 @mistake(
     "log_sigmoid",
+    "the gradient of max(-x, 0) + log(1 + exp(-|x|)) piece by piece, which is 0 where the score is exactly 0",
+    wrong="d = -(x < 0) - sign(x) * sigmoid(-abs(x))",
+    right="d = -sigmoid(-x)",
+    sources=("jax-ml/jax#2140", "pytorch/pytorch#2298", "FluxML/NNlib.jl#679"),
+)
+@in_backward
+def kink_at_0(gradient, d, x):
+    return np.where(x == 0, 0, gradient)
+
+
+@mistake(
+    "log_sigmoid",
     "the loss log(1 - sigmoid(-x)), which is -inf where the sigmoid is saturated",
     wrong="loss = -np.log(1 - sigmoid(scores))",
     right="loss = -log_sigmoid(-scores)",
