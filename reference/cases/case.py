@@ -137,7 +137,8 @@ class Case:
             case Dialogue():
                 found = model.dialogue(data)
             case Drawn():
-                found = (model.draw(data, stream, self.dtype, step) for step in count(1))
+                drawn = ((step, model.draw(data, stream, self.dtype, step)) for step in count(1))
+                found = (model.silenced(batch) if step in data.silent else batch for step, batch in drawn)
             case Text():
                 found = _from_text(model, data, stream)
             case _:

@@ -8,10 +8,14 @@ from typing import get_args
 from reference.cases import (
     CBOW,
     SGD,
+    Adagrad,
+    Adam,
     Case,
     Classifier,
+    CrossEntropy,
     Drawn,
     Embedding,
+    EmbeddingBag,
     HierarchicalSoftmax,
     Linear,
     NegativeSampling,
@@ -19,7 +23,7 @@ from reference.cases import (
     SkipGram,
 )
 from reference.cases.layout import Layout
-from reference.catalogue.spread import in_both_dtypes
+from reference.catalogue.spread import OPTIMIZERS, each, in_both_dtypes
 
 
 def layouts() -> list[Case]:
@@ -68,6 +72,24 @@ def small_rows() -> list[Case]:
     return in_both_dtypes(Case("small-rows", model, SGD(lr=0.1), Drawn((2,)), steps=1, gain=6, grid=0.5, seed=17566))
 
 
+def silent() -> list[Case]:
+    """No parameter has a gradient in the first and the third step: clipping must not divide by its norm, 0.
+
+    Under SGD all stays bit for bit; other optimizers do what they do with a gradient of 0 (jax-ml/jax#2426,
+    keras-team/keras#18985). Padding alone, under every optimizer; labels that are all ignored; no gradient upstream.
+    """
+    drawn = Drawn((3, 2), silent=(1, 3))
+    padding = Case("silent", Embedding(5, 3, padding_idx=2), SGD(), drawn, max_norm=0.5)
+    ignored = Classifier(5, 3, (3,), 3, loss=CrossEntropy(ignore_index=1, reduction="sum"))
+    cases = [
+        replace(padding, model=ignored),
+        replace(padding, model=ignored, optimizer=Adam(lr=0.01)),
+        replace(padding, model=Linear(3, 2), data=Drawn((4,), silent=(1, 3)), optimizer=SGD(lr=0.1, momentum=0.9)),
+        replace(padding, model=EmbeddingBag(5, 3), optimizer=Adagrad(lr=0.1)),
+    ]
+    return [*each(padding, *OPTIMIZERS.values()), *(both for case in cases for both in in_both_dtypes(case))]
+
+
 def seams() -> list[Case]:
     """All of them."""
-    return [*layouts(), *kinks(), *small_rows()]
+    return [*layouts(), *kinks(), *small_rows(), *silent()]

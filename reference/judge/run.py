@@ -148,7 +148,9 @@ def _compare_untouched(runner: Runner, other: Runner, step: int) -> None:
 
 
 def _refuse_empty(case: Case, yardsticks: Collection[Runner]) -> None:
-    """A gradient that is zero or the same everywhere would let a wrong one pass."""
+    """A gradient that is zero or the same everywhere would let a wrong one pass, unless the case is there for that."""
+    if 1 in getattr(case.data, "silent", ()):
+        return
     for yardstick in yardsticks:
         for name, gradient in yardstick.out.get("grads", {}).items():
             values = gradient.values if isinstance(gradient, RowGrad) else gradient

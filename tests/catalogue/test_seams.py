@@ -7,14 +7,22 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from reference.cases import Case
+from reference.cases import SGD, Case, Classifier, Drawn, MSELoss, SkipGram
 from reference.catalogue import catalogue
-from reference.catalogue.seams import kinks, seams, small_rows
+from reference.catalogue.seams import kinks, seams, silent, small_rows
 from reference.commands import mistakes
+from reference.contract import RowGrad
+from reference.errors import BadInput
+from reference.judge.run import hold
 from reference.mistakes import MISTAKES
 from reference.mistakes.known import RIGHT
 
-FOR = {"kink-at-0": kinks, "gelu-over-its-input": kinks, "sigmoid-minus-one": small_rows}
+FOR = {
+    "kink-at-0": kinks,
+    "gelu-over-its-input": kinks,
+    "sigmoid-minus-one": small_rows,
+    "clipping-divides-by-0": silent,
+}
 """Each mistake, and the cases that are for it."""
 
 OTHERS = [
@@ -48,3 +56,41 @@ def test_the_rows_that_are_small() -> None:
         loss, grads = trainer.loss_and_grads(next(case.batches()))
         assert 0 < loss < 1e-7
         assert all(0 < np.abs(gradient).max() < 1e-7 for gradient in grads.values())
+
+
+@pytest.mark.parametrize("case", silent(), ids=lambda case: case.id)
+def test_what_is_silent_has_no_gradient_and_the_step_between_has_one(case: Case) -> None:
+    trainer, weights = RIGHT.build(case, case.weights()), case.weights()
+    for step, batch in enumerate(case.batches(), start=1):
+        _, grads = trainer.loss_and_grads(batch)
+        values = [grad.values if isinstance(grad, RowGrad) else grad for name, grad in grads.items() if name in weights]
+        assert any(value.any() for value in values) == (step == 2)
+        before = {name: param.copy() for name, param in trainer.params().items()}
+        trainer.step()
+        if case.optimizer == SGD(case.optimizer.lr) and step != 2:
+            assert all((before[name] == param).all() for name, param in trainer.params().items())
+
+
+def test_only_a_case_that_says_so_may_be_without_a_gradient() -> None:
+    (case, *_) = silent()
+    assert hold(case, {"right": RIGHT}, {"yardstick": RIGHT})["right"].verdict == "agree"
+    later = replace(case, data=Drawn((3, 2), silent=(2, 3)), name="later")
+    assert hold(later, {"right": RIGHT}, {"yardstick": RIGHT})["right"].verdict == "agree"
+    unsaid = replace(case.model, num_embeddings=3)
+    with pytest.raises(BadInput, match="is the same everywhere and so proves nothing"):
+        hold(replace(case, model=unsaid, data=Drawn((1, 2))), {"right": RIGHT}, {"yardstick": RIGHT})
+
+
+@pytest.mark.parametrize(
+    ("model", "words"),
+    [
+        (SkipGram(3, 2), "skipgram: has no batches without a gradient"),
+        (Classifier(3, 2, (2,), 2, loss=MSELoss()), "classifier: only labels of a cross-entropy can be ignored"),
+    ],
+    ids=["skipgram", "mse"],
+)
+def test_a_model_without_such_batches_says_so(model: SkipGram | Classifier, words: str) -> None:
+    shape = (2,) if isinstance(model, SkipGram) else (2, 2)
+    case = Case("", model, SGD(), Drawn(shape, silent=(1,)))
+    with pytest.raises(BadInput, match=words):
+        next(case.batches())
