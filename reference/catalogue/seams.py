@@ -90,6 +90,18 @@ def silent() -> list[Case]:
     return [*each(padding, *OPTIMIZERS.values()), *(both for case in cases for both in in_both_dtypes(case))]
 
 
+def many_rows() -> list[Case]:
+    """Ids beyond 2**16, which no integer of 16 bits can hold; the table is one column wide, so it takes no memory."""
+    drawn = Drawn((8,))
+    lookup = Case("many-rows", Embedding(2**17 + 3, 1), SGD(lr=0.1), drawn, sparse=True)
+    cases = [
+        lookup,
+        replace(lookup, data=replace(drawn, ids_dtype="int32")),
+        replace(lookup, model=EmbeddingBag(2**17 + 3, 1), data=Drawn((4, 3))),
+    ]
+    return [both for case in cases for both in in_both_dtypes(case)]
+
+
 def seams() -> list[Case]:
     """All of them."""
-    return [*layouts(), *kinks(), *small_rows(), *silent()]
+    return [*layouts(), *kinks(), *small_rows(), *silent(), *many_rows()]
