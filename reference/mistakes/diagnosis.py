@@ -142,7 +142,7 @@ def compared(case: Case, hypotheses: Hypotheses, other: Implementation) -> dict[
     held = [start(case, " and ".join(names), mistake, weights) for names, mistake in hypotheses.items()]
     for _ in follow(case, held, [candidate]):
         finite = all(np.isfinite(param).all() for param in candidate.out.get("params", {}).values())
-        ended = candidate.verdict != "error" and not candidate.running
+        ended = (candidate.verdict == "agree" or bool(candidate.reason)) and not candidate.running
         if ended or not finite:
             break
     return {names: runner.close() for names, runner in zip(hypotheses, held, strict=True)}

@@ -82,9 +82,11 @@ def test_what_raises_the_second_time_does_not_repeat_itself() -> None:
     def change(run: int, step: int, grads: dict) -> dict:
         return entry(7.0)(grads) if run == 1 else grads["nothing"]
 
-    assert judged(change)[0].reason == (
-        "does not repeat itself: the second time, step 1: loss_and_grads raised KeyError: 'nothing'"
+    reason = judged(change)[0].reason
+    assert reason.startswith(
+        "does not repeat itself: the second time, step 1: loss_and_grads raised in test_repeats.py"
     )
+    assert reason.endswith("KeyError: 'nothing'")
 
 
 @pytest.mark.parametrize(
@@ -93,9 +95,9 @@ def test_what_raises_the_second_time_does_not_repeat_itself() -> None:
         lambda run, step, grads: entry(0.41)(grads),
         lambda run, step, grads: entry(np.nan)(grads),
         lambda run, step, grads: entry(0.41 * (1 + run * 1e-16))(grads),  # a sum in another order
-        lambda run, step, grads: grads | {TABLE: None},
+        lambda run, step, grads: grads | {TABLE: np.asarray(grads[TABLE])[:1]},
     ],
-    ids=["the same", "NaN", "rounding", "another form"],
+    ids=["the same", "NaN", "rounding", "another shape"],
 )
 def test_what_repeats_itself_is_diagnosed(change: Callable[[int, int, dict], dict]) -> None:
     result, candidate = judged(change)
