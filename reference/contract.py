@@ -58,6 +58,9 @@ class Trainer(Protocol):
         """The loss of one batch with the current parameters, and its gradient with respect to each of them.
 
         A gradient that is missing or None is not covered. Code that only updates returns `(loss, None)`.
+
+        The batch stays as it is. Later calls leave the gradients alone, but for the `step()` that they are meant for,
+        which may work in place.
         """
         ...
 
@@ -66,7 +69,7 @@ class Trainer(Protocol):
         ...
 
     def params(self) -> Params:
-        """All parameters, after the update."""
+        """All parameters, after the update; they may be those that the next update changes."""
         ...
 
     def state(self) -> State:
@@ -78,7 +81,7 @@ class Implementation(Protocol):
     """Anything with `build`: the NumPy twin, the PyTorch twin, a known mistake, or a module of the user's own."""
 
     def build(self, case: Any, weights: Params) -> Trainer:
-        """A trainer for the case that starts from the weights.
+        """A trainer for the case that starts from the weights, which it may keep and train, but does not change yet.
 
         Raises:
             Unsupported: the implementation does not support this case.

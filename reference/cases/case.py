@@ -16,6 +16,7 @@ from reference.cases import validation
 from reference.cases.batches import Batch
 from reference.cases.data import Data, Dialogue, Drawn, Recorded, Text
 from reference.cases.labels import labels
+from reference.cases.layout import Layout
 from reference.cases.model import Model
 from reference.cases.optimizers import Optimizer
 from reference.contract import Params
@@ -33,7 +34,8 @@ class Case:
     the initial weights are rounded to multiples of this, which gives exact zeros and ties. max_norm: before each
     update, all gradients together are scaled down to this norm, as `torch.nn.utils.clip_grad_norm_` does. lr_decay_to:
     the learning rate falls linearly, from the optimizer's lr in the first step to this value after the last step, as in
-    word2vec; `step()` does this.
+    word2vec; `step()` does this. layout: how the weights and the arrays of the batches lie in memory when an
+    implementation gets them.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Case:
     max_norm: float | None = None
     lr_decay_to: float | None = None
     grid: float | None = None
+    layout: Layout = "contiguous"
 
     def __post_init__(self) -> None:
         if self.max_norm is not None and not 0 < self.max_norm < np.inf:
@@ -68,6 +71,7 @@ class Case:
         parts = [self.family, *([self.name] if self.name else []), *labels(self.model)]
         parts += ["ragged"] if getattr(self.data, "ragged", False) else []
         parts += ["int32"] if getattr(self.data, "ids_dtype", "int64") == "int32" else []
+        parts += [] if self.layout == "contiguous" else [self.layout]
         parts += [self.optimizer.label, *([] if self.max_norm is None else ["clip"])]
         parts += [] if self.lr_decay_to is None else ["lrdecayto"]
         parts += ["rows" if self.row_tables else "dense", self.dtype.replace("loat", "")]
@@ -93,7 +97,7 @@ class Case:
         options = (part for part in fields(self.optimizer) if part.name != "lr")
         usual = all(getattr(self.optimizer, part.name) == part.default for part in options)
         more = self.sparse, self.max_norm, self.lr_decay_to is not None, getattr(self.data, "ragged", False)
-        return usual and self.model.plain and not any(more)
+        return usual and self.model.plain and not any(more) and self.layout == "contiguous"
 
     @property
     def refusal(self) -> str:
@@ -133,7 +137,8 @@ class Case:
             case Dialogue():
                 found = model.dialogue(data)
             case Drawn():
-                found = (model.draw(data, stream, self.dtype, step) for step in count(1))
+                drawn = ((step, model.draw(data, stream, self.dtype, step)) for step in count(1))
+                found = (model.silenced(batch) if step in data.silent else batch for step, batch in drawn)
             case Text():
                 found = _from_text(model, data, stream)
             case _:

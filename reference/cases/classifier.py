@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import repeat
 from typing import Literal, get_args
@@ -88,6 +88,12 @@ class Classifier(Model):
         if offsets is None:
             return LabelledBatch(ids, labels, keep)
         return RaggedLabelledBatch(ids, offsets, labels, keep)
+
+    def silenced(self, batch: LabelledBags) -> LabelledBags:
+        """All labels are ignored."""
+        if not isinstance(self.loss, CrossEntropy) or self.loss.probabilities:
+            raise BadInput(f"{self.family}: only labels of a cross-entropy can be ignored")
+        return replace(batch, labels=np.full_like(batch.labels, self.loss.ignore_index))
 
     def dialogue(self, data: Dialogue) -> Iterator[LabelledBatch]:
         """The four bags in every step."""

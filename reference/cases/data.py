@@ -41,7 +41,8 @@ class Drawn:
     blocks of T words. zipf: ids with the density 1/rank, like words, instead of uniform. used: how many of the
     vocabulary's rows may occur (default: all); the others are never looked up. ragged: bags of 0 to L ids, with
     offsets; in every other step the last bag is empty. ids_dtype: the dtype of the ids. If the model has a padding_idx,
-    the first bag has nothing but padding.
+    the first bag has nothing but padding. silent: the steps, counted from 1, in which no parameter gets a gradient: all
+    ids are padding, all labels are ignored, or the upstream gradient is zero.
     """
 
     shape: tuple[int, ...]
@@ -49,6 +50,7 @@ class Drawn:
     used: int | None = None
     ragged: bool = False
     ids_dtype: Literal["int64", "int32"] = "int64"
+    silent: tuple[int, ...] = ()
 
     def counts(self, num_embeddings: int) -> ndarray:
         """How often each word (V,) occurs: 1000 times, or 1000/rank times; unused words never."""

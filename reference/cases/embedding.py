@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import numpy as np
 from numpy import ndarray
 
 from reference.cases import validation
-from reference.cases.batches import LookupBatch
+from reference.cases.batches import Batch, LookupBatch
 from reference.cases.data import Drawn
 from reference.cases.model import Model, Shapes
 from reference.data.stream import Stream
@@ -52,6 +53,12 @@ class Embedding(Model):
         if self.padding_idx is not None:
             ids[0] = self.padding_idx
         return LookupBatch(ids, stream.signed((*data.shape, self.embedding_dim)).astype(dtype))
+
+    def silenced(self, batch: LookupBatch) -> Batch:
+        """All ids are padding, where there is one; else upstream there is no gradient."""
+        if self.padding_idx is None:
+            return super().silenced(batch)
+        return replace(batch, ids=np.full_like(batch.ids, self.padding_idx))
 
     def check(self, batch: LookupBatch, dtype: str) -> None:
         """Raise BadInput unless the ids are rows of the table, and each has an upstream gradient."""

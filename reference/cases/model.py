@@ -7,7 +7,7 @@ your own. It must have `shapes`, `looked_up`, `draw` and `check`, and `exact_los
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, fields, replace
 from typing import Any
 
 import numpy as np
@@ -66,6 +66,12 @@ class Model:
     def draw(self, data: Drawn, stream: Stream, dtype: str, step: int) -> Batch:
         """The batch of one step (1, 2, ...), drawn from the stream as the data says. Its floats have the dtype."""
         raise BadInput(f"{self.family}: has no drawn batches")
+
+    def silenced(self, batch: Any) -> Batch:
+        """A drawn batch, changed so that no parameter has a gradient; by itself, with an upstream gradient of zero."""
+        if not hasattr(batch, "upstream"):
+            raise BadInput(f"{self.family}: has no batches without a gradient")
+        return replace(batch, upstream=np.zeros_like(batch.upstream))
 
     def dialogue(self, data: Dialogue) -> Iterator[Batch]:
         """The batches of the dialogue's small run, repeated forever."""

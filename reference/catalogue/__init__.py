@@ -14,6 +14,7 @@ from reference.catalogue.layers import layers, lookups
 from reference.catalogue.optimizers import OPTIONS, optimizers, table
 from reference.catalogue.pairwise import Table
 from reference.catalogue.plain import plain
+from reference.catalogue.seams import seams
 from reference.catalogue.telling import saturated, telling
 from reference.catalogue.texts import texts
 from reference.catalogue.word2vec import SHARED, WORD2VEC, skipgrams, word2vec
@@ -50,6 +51,7 @@ def without_text() -> tuple[Case, ...]:
         *glove(),
         *telling(),
         *saturated(),
+        *seams(),
     )
     known = {case.id for case in cases}
     return (*cases, *(case for case in plain() if case.id not in known))

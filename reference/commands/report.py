@@ -136,7 +136,7 @@ def _show_explanations(results: Sequence[Result], explanations: Explanations, co
     for result in results:
         for cause in explanations.get(result, NONE).causes:
             causes.setdefault((result.implementation, cause.name), []).append(cause)
-    wrong = [result for result in results if result.verdict == "disagree"]
+    wrong = [result for result in results if result.verdict == "disagree" and (result.divergences or not result.reason)]
     for cause, *others in causes.values():
         title = (f"{cause.kind} {cause.name}", "yellow" if cause.kind == "variant" else "red")
         console.print(Text.assemble("\n", title, f" explains {1 + len(others)} of {len(wrong)}"))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from copy import copy
+from itertools import islice
 
 import numpy as np
 
@@ -10,7 +12,7 @@ from reference import exact
 from reference.cases import Case
 from reference.contract import Implementation, RowGrad
 from reference.errors import BadInput
-from reference.judge.distance import moved
+from reference.judge.distance import Likeness, moved
 from reference.judge.form import dense, flat
 from reference.judge.result import Divergence, Result
 from reference.judge.runner import Runner, start
@@ -28,8 +30,8 @@ def judge(
     Returns a result for each implementation, by its name.
     """
     if exact.feasible(case):
-        return hold(case, implementations, {TRUTH: exact}, "exact values")
-    return hold(case, implementations, twins, "the twins")
+        return hold(case, implementations, {TRUTH: exact}, "exact values", again=True)
+    return hold(case, implementations, twins, "the twins", again=True)
 
 
 def hold(
@@ -37,11 +39,13 @@ def hold(
     implementations: Mapping[str, Implementation],
     yardsticks: Mapping[str, Implementation],
     against: str = "",
+    again: bool = False,
 ) -> dict[str, Result]:
     """Train all implementations on the batches of a case, step by step, and compare each with every other yardstick.
 
     An implementation that is also a yardstick, by the same name, runs once. against: what the results call the
-    yardsticks. Returns a result for each implementation, by its name.
+    yardsticks. again: one that disagrees runs a second time, and if it differs from itself, that is the verdict.
+    Returns a result for each implementation, by its name.
 
     Raises:
         BadInput: a gradient of a yardstick is the same everywhere in the first step.
@@ -55,6 +59,9 @@ def hold(
     for step in follow(case, list(held.values()), list(standing.values())):
         if step == 1:
             _refuse_empty(case, standing.values())
+    for name, runner in held.items() if again else ():
+        if runner.divergences:
+            _run_again(runner, implementations[name])
     proof = getattr(standing[TRUTH].trainer, "proof", None) if TRUTH in standing else None
     return {name: runner.close(against, proof) for name, runner in held.items()}
 
@@ -78,6 +85,25 @@ def follow(case: Case, held: Sequence[Runner], yardsticks: Sequence[Runner], eve
             if runner.divergences:
                 runner.verdict = "disagree"
         yield step
+
+
+def _run_again(runner: Runner, implementation: Implementation) -> None:
+    """Run it a second time; where the last step differs by more than rounding may, its verdict is that it does."""
+    other = start(runner.case, runner.name, implementation, runner.weights)
+    for step, batch in enumerate(islice(runner.case.batches(), runner.steps), start=1):
+        other.advance(batch, step)
+    first = copy(runner)
+    first.scale, other.divergences = Likeness(), []  # what is not finite in both is the same
+    compare(other, first, runner.steps, both=False)
+    found = Result(runner.case, runner.name, divergences=tuple(other.divergences)).first_divergence
+    if found:
+        where = f"[{', '.join(map(str, found.index))}]" if found.index else ""
+        told = f"step {found.step}, {found.tensor}{where}: {found.expected}, then {found.got}"
+    elif other.verdict == "error":
+        told = f"the second time, {other.reason}"
+    else:
+        return
+    runner.verdict, runner.reason, runner.divergences = "disagree", f"does not repeat itself: {told}", []
 
 
 def _hold_all(runners: Sequence[Runner], yardsticks: Sequence[Runner], step: int) -> None:
@@ -129,7 +155,12 @@ def _compare_untouched(runner: Runner, other: Runner, step: int) -> None:
 
 
 def _refuse_empty(case: Case, yardsticks: Collection[Runner]) -> None:
-    """Refuse a case with a gradient that is zero or the same everywhere: a wrong gradient could pass."""
+    """Refuse a case with a gradient that is zero or the same everywhere: a wrong gradient could pass.
+
+    A case that is there for the lack of a gradient is not refused.
+    """
+    if 1 in getattr(case.data, "silent", ()):
+        return
     for yardstick in yardsticks:
         for name, gradient in yardstick.out.get("grads", {}).items():
             values = gradient.values if isinstance(gradient, RowGrad) else gradient

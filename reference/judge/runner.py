@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from copy import copy
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
 
 from reference.cases import Batch, Case
-from reference.contract import Implementation, Params, RowGrad
+from reference.cases.layout import laid_out
+from reference.contract import Grads, Implementation, Params, RowGrad
 from reference.errors import Unsupported, raised
 from reference.exact.arithmetic import Proof
 from reference.judge.distance import Distance, Scale
@@ -20,15 +20,35 @@ from reference.judge.switches import LEFT, Switches
 from reference.judge.tolerance import Stage, tolerance
 
 
+class Kept:
+    """Gradients as an implementation returned them, and what they were."""
+
+    def __init__(self, grads: dict[str, Any], form_of: Callable[[Any], Grads]) -> None:
+        self.grads, self.form_of = grads, form_of
+        self.before = _copy(form_of(grads))
+
+    @property
+    def changed(self) -> str | None:
+        """The name of the first that is not what it was."""
+        try:
+            now = self.form_of(self.grads)
+        except Mismatch as mismatch:
+            return mismatch.tensor
+        return next(
+            (name for name, gradient in self.before.items() if name in now and not same(gradient, now[name])), None
+        )
+
+
 @dataclass(eq=False)
 class Runner:
     """An implementation at work, and what has been found of it so far.
 
     weights: those it began with. trainer: None where it could not be built. out: what it returned in this step, by
-    stage, in the one form of the comparison. touched: by table, the rows (V,) that ever had a gradient. scale: what the
-    errors of others are measured by, where they are held against it. errors: the largest of each tensor, in eps and as
-    a share of what is allowed. form: by what is asked for and what came, the tensors that have this wrong form. dtypes:
-    of all tensors that came. switches: how the global ones stand for it. The rest is what a `Result` has.
+    stage, in the one form of the comparison. kept: the gradients of the step before. touched: by table, the rows (V,)
+    that ever had a gradient. scale: what the errors of others are measured by, where they are held against it. errors:
+    the largest of each tensor, in eps and as a share of what is allowed. form: by what is asked for and what came, the
+    tensors that have this wrong form. dtypes: of all tensors that came. switches: how the global ones stand for it. The
+    rest is what a `Result` has.
     """
 
     case: Case
@@ -36,6 +56,7 @@ class Runner:
     weights: Params = field(default_factory=dict)
     trainer: Any = None
     out: dict[Stage, Any] = field(default_factory=dict)
+    kept: Kept | None = None
     touched: dict[str, np.ndarray] = field(default_factory=dict)
     scale: Scale = field(default_factory=Scale)
     verdict: Verdict = "agree"
@@ -57,9 +78,12 @@ class Runner:
         self.out = {}
         if not self.running:
             return
-        trainer = self.trainer
-        own = type(batch)(*(copy(getattr(batch, part.name)) for part in fields(batch)))
+        trainer, given = self.trainer, {}
+        own = type(batch)(*(laid_out(getattr(batch, part.name), self.case.layout) for part in fields(batch)))
         input_shapes = {name: getattr(batch, name).shape for name in self.case.model.input_gradients}
+
+        def form_of(grads: Any) -> Grads:
+            return as_grads(self.case, grads, input_shapes, lambda *_: None)
 
         def keep(stage: Stage, form: Callable[[Any, Note], Any], given: Any) -> None:
             def note(what: str, expected: str, got: str) -> None:
@@ -82,6 +106,7 @@ class Runner:
                 self.note("loss_and_grads", "a tuple (loss, gradients)", f"a {kind} of {len(returned)}")
             keep("loss", lambda given, note: as_loss(given, self.case.dtype, note), returned[0])
             keep("grads", lambda given, note: as_grads(self.case, given, input_shapes, note), returned[1])
+            given["grads"] = returned[1]
 
         def update() -> None:
             trainer.step()
@@ -94,6 +119,8 @@ class Runner:
         if self.verdict == "agree" and hasattr(trainer, "step"):
             self._call(f"step {step}: the update", update)
         self.steps = step
+        self._compare_given(own, batch, step)
+        self._compare_kept(form_of, given.get("grads"), step)
         here = {values.dtype for values in map(_values, self._tensors()) if values.ndim}
         self.dtypes |= here
         if "loss" in self.out and here and np.dtype(self.case.dtype) not in here:
@@ -105,6 +132,27 @@ class Runner:
                 touched[gradient.rows] = True
             else:  # without a gradient, any row may have had one
                 touched |= True if gradient is None else gradient.any(axis=1)
+
+    def _compare_given(self, own: Batch, batch: Batch, step: int) -> None:
+        """What it was given must be what it was, bit for bit."""
+        for part in fields(batch):
+            if not same(getattr(own, part.name), getattr(batch, part.name)):
+                self.blame(f"changed its input {part.name} in step {step}")
+
+    def _compare_kept(self, form_of: Callable[[Any], Grads], grads: Any, step: int) -> None:
+        """The gradients of the step before must be what they were then, since somebody may have kept them.
+
+        An update may work in place in its own gradients, so they are what it left of them.
+        """
+        if self.kept and (name := self.kept.changed):
+            self.blame(f"the gradient returned in step {step - 1} for {name} changed in step {step}")
+        looked_at = step < LOOKED_BACK and "grads" in self.out and isinstance(grads, Mapping)
+        self.kept = Kept(dict(grads), form_of) if looked_at else None
+
+    def blame(self, sentence: str) -> None:
+        """It disagrees, and this is why; the first reason stands."""
+        if self.verdict == "agree":
+            self.verdict, self.reason = "disagree", sentence
 
     def _call(self, what: str, function: Callable[[], Any]) -> None:
         try:
@@ -179,14 +227,19 @@ NAMED = 3
 """So many tensors are named that have the same wrong form."""
 
 
+LOOKED_BACK = 3
+"""Up to this step, the gradients of the step before are looked at again."""
+
+
 def start(case: Case, name: str, implementation: Implementation, weights: Params) -> Runner:
     """Build a trainer with its own copy of the weights; where it cannot be built, the runner says why."""
     runner = Runner(case, name, weights)
     runner.touched = {table: np.zeros(case.model.shapes[table][0], bool) for table in case.model.tables}
     runner.switches.own |= getattr(implementation, LEFT, {})
+    own = {key: laid_out(weight, case.layout) for key, weight in weights.items()}
     try:
         with runner.switches.turned():
-            runner.trainer = implementation.build(case, {key: weight.copy() for key, weight in weights.items()})
+            runner.trainer = implementation.build(case, own)
     except Unsupported as unsupported:
         runner.verdict, runner.reason = "unsupported", str(unsupported) or "no reason given"
     except (Exception, SystemExit) as error:
@@ -195,11 +248,21 @@ def start(case: Case, name: str, implementation: Implementation, weights: Params
         if not hasattr(runner.trainer, "loss_and_grads"):
             kind = type(runner.trainer).__name__
             runner.verdict, runner.reason = "error", f"build returned a {kind}, which has no loss_and_grads(batch)"
+        for key, weight in weights.items():
+            if not same(own.get(key), weight):
+                runner.blame(f"changed its input {key} in build")
     return runner
 
 
 def _values(tensor: np.ndarray | RowGrad) -> np.ndarray:
     return tensor.values if isinstance(tensor, RowGrad) else tensor
+
+
+def same(one: Any, other: Any) -> bool:
+    """Whether two arrays, or two row gradients, have the same entries."""
+    if isinstance(one, RowGrad):
+        return np.array_equal(one.rows, other.rows) and same(one.values, other.values)
+    return np.array_equal(one, other, equal_nan=np.asarray(other).dtype.kind == "f")
 
 
 def _copy(value: Any) -> Any:

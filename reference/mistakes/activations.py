@@ -122,6 +122,17 @@ def gelu_density_forgotten(right: Callable) -> Callable:
 
 
 @mistake(
+    "gelu",
+    "the gradient in which gelu's output is divided by its input, which is NaN at exactly 0",
+    wrong="y = x * cdf(x); dx = d * (y / x + x * density(x))",
+    right="dx = d * (cdf(x) + x * density(x))",
+)
+@in_backward
+def gelu_over_its_input(gradient, d, x):
+    return np.where(x == 0, np.nan, gradient)
+
+
+@mistake(
     "dropout",
     "the units that dropout keeps, not divided by 1 - p",
     wrong="y = x * keep",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import SimpleNamespace
 from typing import Any
@@ -127,10 +127,13 @@ def _noticed(result: Result, case: Case, mistakes: Mapping[str, Mistake]) -> dic
         *(stage for stage in ("params", "state") if stage in stages),
     ]
     found = hold(case, {name: _AsMuch(mistake, methods) for name, mistake in made.items()}, {"right": RIGHT})
-    return {
-        name: of.verdict == "error" or any((d.stage, d.tensor) in compared for d in of.divergences)
-        for name, of in found.items()
-    }
+    return {name: _shows(of, compared) for name, of in found.items()}
+
+
+def _shows(result: Result, compared: Collection[tuple[str, str]]) -> bool:
+    """Whether it fails, or disagrees in a tensor that was compared, or besides its numbers."""
+    beside = result.verdict == "error" or (result.verdict == "disagree" and bool(result.reason))
+    return beside or any((d.stage, d.tensor) in compared for d in result.divergences)
 
 
 @dataclass(frozen=True)

@@ -65,7 +65,7 @@ def diagnose(candidate: Implementation, results: Sequence[Result]) -> dict[Resul
     """
     agreed = (result for result in results if result.verdict in ("agree", "form"))
     passed = spread((result for result in agreed if result.case.steps <= STEPS), PASSED)
-    short = [result for result in results if result.verdict == "disagree" and result.case.steps <= STEPS]
+    short = [result for result in results if result.divergences and result.case.steps <= STEPS]
     if not short:
         return {}
     right: Hypotheses = {(): RIGHT}
@@ -142,7 +142,7 @@ def compared(case: Case, hypotheses: Hypotheses, other: Implementation) -> dict[
     held = [start(case, " and ".join(names), mistake, weights) for names, mistake in hypotheses.items()]
     for _ in follow(case, held, [candidate]):
         finite = all(np.isfinite(param).all() for param in candidate.out.get("params", {}).values())
-        ended = candidate.verdict == "agree" and not candidate.running
+        ended = (candidate.verdict == "agree" or bool(candidate.reason)) and not candidate.running
         if ended or not finite:
             break
     return {names: runner.close() for names, runner in zip(hypotheses, held, strict=True)}

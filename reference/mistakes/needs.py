@@ -74,6 +74,13 @@ NEEDS: dict[str, tuple[str, ...]] = {
     r"-(adagrad|sparseadam)-.*rows": ("duplicates-squared-first",),
     r"^(?!embedding)": ("step-of-each-parameter",),  # one parameter has one step
     r"-lrdecayto-": ("schedule-forgotten", "schedule-a-step-ahead"),
+    # what only special data shows: arguments that are exactly 0, saturated rows, layouts, no gradient, a loose limit
+    r"-zeros-": ("kink-at-0", "gelu-over-its-input"),
+    r"-(saturated|small-rows)-": ("sigmoid-minus-one",),
+    r"-(fortran|strided|offset|broadcast|unaligned)-": ("strides-ignored",),
+    r"-silent-": ("clipping-divides-by-0",),
+    r"-loose-": ("clipping-scales-up",),
+    r"^(?!cbow)(?!.*-weighted-)": ("ids-sorted-in-place",),
 }
 """The mistakes, by the pattern of what they need. All others make a difference wherever their functions are called."""
 

@@ -63,7 +63,7 @@ def divisor_of(hidden, reduction):
     "decisions",
     "the gradient that pulls negatives near as if they were targets",
     wrong="d = sigmoid(scores) - 1",
-    right="d = sigmoid(scores) - is_target",
+    right="d = np.where(is_target, -sigmoid(-scores), sigmoid(scores))",
 )
 def negatives_pulled(right: Callable) -> Callable:
     def wrong(hidden, table, ids, signs, reduction, sparse):
@@ -77,7 +77,7 @@ def negatives_pulled(right: Callable) -> Callable:
     "decisions",
     "the gradient sigmoid(score) of a target, without subtracting 1",
     wrong="d = sigmoid(scores)",
-    right="d = sigmoid(scores) - is_target",
+    right="d = np.where(is_target, -sigmoid(-scores), sigmoid(scores))",
 )
 @in_backward
 def target_1_not_subtracted(gradients, hidden, table, ids, signs, reduction, sparse):
@@ -89,7 +89,7 @@ def target_1_not_subtracted(gradients, hidden, table, ids, signs, reduction, spa
     "decisions",
     "the gradient multiplied by the sigmoid's slope, which log(sigmoid) cancels",
     wrong="d = (sigmoid(scores) - is_target) * sigmoid(scores) * (1 - sigmoid(scores))",
-    right="d = sigmoid(scores) - is_target",
+    right="d = np.where(is_target, -sigmoid(-scores), sigmoid(scores))",
 )
 @in_backward
 def sigmoid_slope_too_many(gradients, hidden, table, ids, signs, reduction, sparse):
@@ -103,7 +103,7 @@ def sigmoid_slope_too_many(gradients, hidden, table, ids, signs, reduction, spar
     "decisions",
     "the gradient of the summed loss, although the loss is a mean over the pairs",
     wrong="d = sigmoid(scores) - is_target",
-    right="d = (sigmoid(scores) - is_target) / N",
+    right="d = np.where(is_target, -sigmoid(-scores), sigmoid(scores)) / N",
 )
 def pair_mean_forgotten(right: Callable) -> Callable:
     def wrong(hidden, table, ids, signs, reduction, sparse):
@@ -111,6 +111,32 @@ def pair_mean_forgotten(right: Callable) -> Callable:
         return loss, right(hidden, table, ids, signs, "sum", sparse)[1]
 
     return wrong
+
+
+@mistake(
+    "decisions",
+    "the gradient sigmoid(score) - 1 of a target, of which nothing is left where the sigmoid is saturated",
+    wrong="d = sigmoid(scores) - is_target",
+    right="d = np.where(is_target, -sigmoid(-scores), sigmoid(scores))",
+    sources=("pytorch/pytorch#195677",),
+)
+@in_backward
+def sigmoid_minus_one(gradients, hidden, table, ids, signs, reduction, sparse):
+    scores, counted = scores_of(hidden, table, ids), np.abs(signs) / divisor_of(hidden, reduction)
+    no = -log_sigmoid(-scores)[1](-counted)
+    return answered(hidden, table, ids, np.where(signs > 0, (1 / (1 + np.exp(-scores)) - 1) * counted, no), sparse)
+
+
+@mistake(
+    "log_sigmoid",
+    "the gradient of max(-x, 0) + log(1 + exp(-|x|)) piece by piece, which is 0 where the score is exactly 0",
+    wrong="d = -(x < 0) - sign(x) * sigmoid(-abs(x))",
+    right="d = -sigmoid(-x)",
+    sources=("jax-ml/jax#2140", "pytorch/pytorch#2298", "FluxML/NNlib.jl#679"),
+)
+@in_backward
+def kink_at_0(gradient, d, x):
+    return np.where(x == 0, 0, gradient)
 
 
 @mistake(
@@ -130,7 +156,7 @@ def log_of_one_minus_sigmoid(right: Callable) -> Callable:
     "log_sigmoid",
     "the gradient that is zero for scores of 6 and more, where the sigmoid is saturated",
     wrong="if abs(score) >= 6: continue",
-    right="d = sigmoid(score) - is_target",
+    right="d = -sigmoid(-score) if is_target else sigmoid(score)",
     sources=("piskvorky/gensim#2725",),
 )
 @in_backward
@@ -145,7 +171,7 @@ def saturated_skipped(gradient, d, x):
     "negative_sampling",
     "the gradient with accidental hits, which the loss leaves out",
     wrong="loss = masked(losses).sum(); d = sigmoid(scores) - is_target",
-    right="loss = masked(losses).sum(); d = masked(sigmoid(scores) - is_target)",
+    right="loss = masked(losses).sum(); d = masked(np.where(is_target, -sigmoid(-scores), sigmoid(scores)))",
 )
 def hits_masked_in_the_loss_alone(right: Callable) -> Callable:
     def wrong(hidden, table, batch, accidental_hits, **options):
@@ -159,7 +185,7 @@ def hits_masked_in_the_loss_alone(right: Callable) -> Callable:
     "negative_sampling",
     "the gradient without accidental hits, which the loss includes",
     wrong="loss = losses.sum(); d = masked(sigmoid(scores) - is_target)",
-    right="loss = losses.sum(); d = sigmoid(scores) - is_target",
+    right="loss = losses.sum(); d = np.where(is_target, -sigmoid(-scores), sigmoid(scores))",
 )
 def hits_masked_in_the_gradient_alone(right: Callable) -> Callable:
     def wrong(hidden, table, batch, accidental_hits, **options):

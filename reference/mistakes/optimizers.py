@@ -466,6 +466,23 @@ def clipped_by_value(right: Callable) -> Callable:
 
 @mistake(
     "clip_grad_norm_",
+    "the update with gradients that are divided by their norm, which is NaN where there is no gradient at all",
+    wrong="grad = grad / total_norm * min(total_norm, max_norm)",
+    right="grad = grad * min(max_norm / (total_norm + 1e-6), 1)",
+    sources=("jax-ml/jax#2426", "keras-team/keras#18985"),
+)
+def clipping_divides_by_0(right: Callable) -> Callable:
+    def wrong(grads, max_norm):
+        right(grads, max_norm)
+        values = [place(grad)[1] for grad in grads]
+        for value in values if not any(value.any() for value in values) else []:
+            value *= np.nan
+
+    return wrong
+
+
+@mistake(
+    "clip_grad_norm_",
     "the update with gradients scaled to max_norm even if their norm is smaller",
     wrong="grad *= max_norm / total_norm",
     right="grad *= min(max_norm / total_norm, 1)",

@@ -26,7 +26,9 @@ def selection(every: Sequence[Case]) -> list[Case]:
     and every flag, in float64 and in float32. The case that adds most is taken first, the smallest one if several add
     as much, until no case adds anything.
     """
-    sizes = {shortened(case): size(case) for case in every if not isinstance(case.data, cases.Text)}
+    kinds = [case for case in every if not isinstance(case.data, cases.Text) and case.layout == "contiguous"]
+    told = [case for case in kinds if not getattr(case.data, "silent", ())]
+    sizes = {shortened(case): size(case) for case in told}
     small = sorted((size, case.id, case) for case, size in sizes.items() if size <= LARGEST)
     wanted = {case: features(case) for _, _, case in small}
     chosen = []

@@ -28,7 +28,11 @@ from reference.commands.twins import TWINS, twin
 WITH_TABLES = [
     case
     for case in catalogue()
-    if case.steps <= 20 and not getattr(case.optimizer, "weight_decay", 0) and case.model.tables
+    # in those named silent and small-rows, a row that is read may not move
+    if case.name not in ("silent", "small-rows")
+    and case.steps <= 20
+    and not getattr(case.optimizer, "weight_decay", 0)
+    and case.model.tables
 ]
 
 

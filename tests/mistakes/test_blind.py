@@ -147,7 +147,7 @@ def test_a_candidate_that_covers_one_blind_case_has_not_passed(tmp_path: Path, c
     out = capsys.readouterr().out
     assert "2 cases: 2 agree" in out
     assert (
-        "these 2 cases would notice 16 of 29 known mistakes that can be made here; not duplicates-overwritten," in out
+        "these 2 cases would notice 17 of 30 known mistakes that can be made here; not duplicates-overwritten," in out
     )
     assert "too little was covered: no case of classifier that agrees would notice duplicates-overwritten," in out
     whole = json.loads((tmp_path / "x.json").read_text())
@@ -161,7 +161,7 @@ def test_the_readmes_own_is_blind_to_nothing(tmp_path: Path, capsys: pytest.Capt
     run = ["verify", "classifier-*-sgd-dense-f*", "--not", "zipf", "--not", "text"]
     run += ["--candidate", str(tmp_path / "mine.py")]
     assert main([*run, "--json", str(tmp_path / "x.json")]) == 0
-    assert "would notice 30 of 30 known mistakes that can be made here\n" in capsys.readouterr().out
+    assert "would notice 31 of 31 known mistakes that can be made here\n" in capsys.readouterr().out
     assert json.loads((tmp_path / "x.json").read_text())["verdict"] == "agree"
 
 

@@ -29,7 +29,8 @@ class Held:
 def assert_agrees(held: Held, stage: Stage, tensors: set[str] | None = None) -> None:
     """The stage was compared (a candidate may leave some out), and nothing in it was over the tolerance."""
     for result in held.results:
-        assert result.verdict != "error", f"{result.implementation}: {result.reason}"
+        blamed = result.verdict in ("error", "disagree") and result.reason
+        assert not blamed, f"{result.implementation}: {result.reason}"
         assert result.verdict != "form", f"{result.implementation}: {'; '.join(result.form)}"
         wrong = [d for d in result.divergences if d.stage == stage and (tensors is None or d.tensor in tensors)]
         explanation = held.explanations.get(result, Explanation())

@@ -20,7 +20,7 @@ class Altered:
         self.changes = {stage: change}
 
     def build(self, case: Case, weights: dict) -> Altered:
-        fresh = Altered(*next(iter(self.changes.items())))
+        fresh = type(self)(*next(iter(self.changes.items())))
         fresh.twin = numpy_impl.build(case, weights)
         return fresh
 

@@ -156,10 +156,14 @@ def test_a_note_names_mistakes_that_fail_there() -> None:
             assert any(fails(place, name) for place in here), f"{flag}: {name}"
 
 
+# a file has no layout in memory, and a batch without any gradient is no vector
+BESIDE_VECTORS = {"strides-ignored", "clipping-divides-by-0"}
+
+
 def test_every_mistake_fails_in_a_vector() -> None:
     """Who is held against the vectors alone is told of every mistake that the catalogue has."""
     places = list(range(len(VECTORS)))
-    for name in MISTAKES:
+    for name in (name for name in MISTAKES if name not in BESIDE_VECTORS):
         found = next((place for place in places if fails(place, name)), None)
         assert found is not None, name
         places.remove(found)
