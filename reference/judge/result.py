@@ -60,10 +60,10 @@ class Result:
 
     verdict: "form" where the numbers are right and something came in another form than is asked for. against: what it
     was compared with. reason: why it is unsupported or an error, or what was not covered. If it disagrees: what is
-    wrong besides its numbers, such as that it does not repeat itself, or changes what is not its own. steps: how many batches
-    it was trained on. errors: one for each tensor that was compared. divergences: all errors over the tolerance in the
-    first step that had one; the run ends there. proof: that of the exact values it was compared with, if it was. form:
-    a line for each wrong form, whatever the numbers are.
+    wrong besides its numbers, such as that it does not repeat itself, or changes what is not its own. steps: how many
+    batches it was trained on. errors: one for each tensor that was compared. divergences: all errors over the tolerance
+    in the first step that had one; the run ends there. proof: that of the exact values it was compared with, if it was.
+    form: a line for each wrong form, whatever the numbers are.
     """
 
     case: Case
