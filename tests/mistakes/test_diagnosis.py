@@ -25,7 +25,7 @@ from reference.contract import Implementation, RowGrad
 from reference.judge.result import Result
 from reference.judge.run import judge
 from reference.mistakes import MISTAKES, together
-from reference.mistakes.diagnosis import alike, diagnose, finite, made
+from reference.mistakes.diagnosis import compared, diagnose, finite, made
 from reference.mistakes.explanation import Cause, Explanation
 from reference.mistakes.variants import VARIANTS
 from tests.tools.readmes import MINE
@@ -216,7 +216,7 @@ def told(name: str, case: Case) -> list[str] | None:
     planted = (MISTAKES | VARIANTS)[name]
     result = judge(case, {"mine": planted}, twins())["mine"]
     explanation = diagnose(planted, [result]).get(result)
-    rounding = alike(case, {(): numpy_impl}, planted)
+    rounding = compared(case, {(): numpy_impl}, planted)[()].verdict == "agree"
     if result.verdict in ("agree", "error") or rounding or not finite(result) or result.divergences[0].index is None:
         return None
     return [*names([explanation]), *explanation.observed]
@@ -234,6 +234,55 @@ def test_two_mistakes_in_different_cases_are_each_named_where_they_are_made() ->
     results = diagnosed(both, [case for case in cases if case in CASES])
     assert [sorted(names([result])) for result in results][:1] == [["update-added"]]
     assert "bias-correction-forgotten" in names(results[-1:])
+
+
+def test_what_is_wrong_of_one_optimizer_or_model_need_not_be_wrong_of_others() -> None:
+    """Three faults, no two of them made in the same group of cases but in the last case, which has two."""
+    wrong = "betas-swapped", "squares-not-accumulated", "tanh-taken-twice"
+    small = mistakes.small(CASES.values())
+    chosen = {
+        (wrong[0],): [case for case in small if case.family == "linear" and "adam-" in case.id],
+        (wrong[1],): [case for case in small if case.id.startswith("embedding-seldom-adagrad-")],
+        (wrong[2],): [case for case in small if case.id.startswith("classifier-size-1-tanh-sgd-")],
+        (wrong[0], wrong[2]): [case for case in small if case.id.startswith("classifier-size-1-tanh-adam-")],
+    }
+    cases = [case.id for of in chosen.values() for case in of]
+    told = dict(zip(cases, diagnosed(together(*(MISTAKES[name] for name in wrong)), cases), strict=True))
+    for expected, of in chosen.items():
+        results = [told[case.id] for case in of if told[case.id].verdict == "disagree"]
+        assert len(results) > 1
+        assert all(names([result]) == set(expected) for result in results), expected
+
+
+class Imprecise:
+    """A mistake by somebody who has the gradients of one case in fewer digits."""
+
+    def __init__(self, name: str, case: str, digits: float) -> None:
+        self.mistake, self.case, self.digits = MISTAKES[name], case, digits
+
+    def build(self, case: Case, weights: dict) -> Any:
+        trainer = self.mistake.build(case, weights)
+        right = trainer.loss_and_grads
+
+        def loss_and_grads(batch: Any) -> tuple:
+            loss, grads = right(batch)
+            return loss, {name: grad * (1 + self.digits) for name, grad in grads.items()}
+
+        if case.id == self.case:
+            trainer.loss_and_grads = loss_and_grads
+        return trainer
+
+
+def test_an_exception_that_is_a_matter_of_digits_does_not_withhold_a_name() -> None:
+    small = [case for case in mistakes.small(CASES.values()) if case.id.endswith("-sgd-dense-f64")]
+    made = [mistakes.make(case, {"bias-averaged": MISTAKES["bias-averaged"]}) for case in small]
+    cases = [result.case.id for held in made for result in held.values() if result.verdict == "disagree"][:5]
+    results = diagnosed(Imprecise("bias-averaged", cases[4], 1e-2), cases)
+    assert not names(results[3:])  # of the same model
+    results = diagnosed(Imprecise("bias-averaged", cases[4], 1e-8), cases)
+    assert [names([result]) for result in results] == [{"bias-averaged"}] * 4 + [set()]
+    sentence = MISTAKES["bias-averaged"].sentence
+    assert results[4].observed[0] == f"but for digits it equals {sentence} (bias-averaged)"
 
 
 class Altered:
