@@ -16,11 +16,17 @@ from reference.judge.form import flat
 from reference.judge.result import Result
 from reference.judge.run import follow
 from reference.judge.runner import Runner, start
-from reference.judge.tolerance import STAGES, Stage, tolerance
+from reference.judge.tolerance import Stage, tolerance
 from reference.mistakes.known import RIGHT
 
 SINGLE = 32 * float(np.finfo(np.float32).eps)
 """Where nothing is off by more than this part of its row's largest entry, some of it may have been float32."""
+
+ORDER: tuple[Stage, ...] = ("loss", "grads", "state", "params")
+"""The stages in the order in which one is the cause of the next."""
+
+SURE = 8
+"""A ratio very near 1 is told only of at least so many entries."""
 
 LISTED = 8
 """The largest number of rows or tensors in one line."""
@@ -33,7 +39,7 @@ def wrong_of(result: Result) -> list[str]:
 
 def first_stage(result: Result) -> Stage:
     """The first stage that is off, of a result that disagrees."""
-    return min((d.stage for d in result.divergences), key=STAGES.index)
+    return min((d.stage for d in result.divergences), key=ORDER.index)
 
 
 def place(result: Result, tensors: Sequence[str]) -> str:
@@ -65,7 +71,7 @@ def observations(result: Result, candidate: Implementation) -> list[str]:
     truth, runner, before = outputs(result.case, candidate)
     seen = [f"before step {result.steps}: right"] if result.steps > 1 else []
     first = first_stage(result)
-    for stage in STAGES:
+    for stage in ORDER:
         if stage not in truth.out or stage not in runner.out:
             continue
         expected, got = (dict(flat(stage, side.out[stage])) for side in (truth, runner))
@@ -77,7 +83,7 @@ def observations(result: Result, candidate: Implementation) -> list[str]:
         elif got:
             seen.append(f"step {result.steps}, {stage}: {'off in ' + ', '.join(off) if off else 'right'}")
         if stage == first or (stage == "grads" and first == "loss"):
-            for name in off:
+            for name in reversed(off) if stage == "grads" else off:  # the way back begins at the loss
                 was = before[name] if stage == "params" else None
                 seen += [f"{name}: {fact}" for fact in facts(result, stage, name, expected[name], got[name], was)]
     return seen
@@ -126,11 +132,11 @@ def facts(
         rows, ids = np.flatnonzero(off.any(axis=1)), occurrences(case, batch_of(result), tensor)
         read, times = np.unique(ids, return_counts=True)
         kinds = {
-            "just those whose ids occur more than once": read[times > 1],
-            "just those whose ids occur once": read[times == 1],
             "just those that were looked up": read,
             "just those that were not looked up": np.setdiff1d(np.arange(len(expected)), read),
             "just the row of the padding": np.array([getattr(case.model, "padding_idx", None)]),
+            "just those whose ids occur more than once": read[times > 1],
+            "just those whose ids occur once": read[times == 1],
         }
         common = [words for words, kind in kinds.items() if np.array_equal(rows, kind)]
         what = "off" if np.isfinite(got).all() else "not finite"
@@ -148,8 +154,9 @@ def ratio(expected: np.ndarray, got: np.ndarray, allowed: np.ndarray) -> str:
     same = (rest <= allowed * max(1.0, abs(times))).all()
     # or it is a matter of rounding
     clear = np.median(np.abs(got - expected)) > 8 * np.median(rest)
+    clear &= abs(times - 1) > 1e-3 or expected.size >= SURE
     digits = -math.log10(max(allowed[largest] / abs(got[largest] or 1), 1e-6))
-    return f"{times + 0.0:.{max(2, int(digits))}g}" if same and clear and abs(times - 1) > 1e-3 else ""
+    return f"{times + 0.0:.{max(2, int(digits))}g}" if same and clear else ""
 
 
 def listed(rows: np.ndarray) -> str:

@@ -92,9 +92,10 @@ def diagnose(candidate: Implementation, results: Sequence[Result]) -> dict[Resul
     nameless = [result for result in short if result not in explanations]
     alone = tensors_alone([result for result in nameless if result in failed], search)
     for result in nameless:
-        nearly = [f"but for digits it {line}" for line in search.nearly(result, found)]
+        near = search.nearly(result, found)
+        nearly = [f"but for digits it equals {search.every[name].mistake.sentence} ({name})" for name in near]
         beside = [f"{tensor}: {words}" for tensor in wrong_of(result) for words in alone.get(tensor, ())]
-        explanations[result] = Explanation(observed=(*nearly, *observations(result, candidate), *beside))
+        explanations[result] = Explanation(observed=(*nearly, *observations(result, candidate), *beside), nearly=near)
     return explanations
 
 
@@ -239,10 +240,10 @@ class Search:
         self.exceptions |= {names: exceptions[names] for names in left if exceptions[names]}
         return left
 
-    def nearly(self, result: Result, found: Explained) -> list[str]:
-        """What is said of a hypothesis to which the result is an exception."""
-        names = [names for names, results in self.exceptions.items() if names in found and result in results]
-        return [f"equals {self.every[name].mistake.sentence} ({name})" for each in names[:1] for name in each]
+    def nearly(self, result: Result, found: Explained) -> Hypothesis:
+        """The hypothesis to which the result is an exception, if there is one."""
+        near = (names for names, results in self.exceptions.items() if names in found and result in results)
+        return next(near, ())
 
     def combined(self, result: Result, suspects: Iterable[Hypothesis]) -> list[Hypothesis]:
         """Sets of mistakes that together equal the candidate in the case, if one alone does not.
