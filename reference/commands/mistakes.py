@@ -27,6 +27,7 @@ from reference.errors import BadInput
 from reference.judge.result import Result
 from reference.mistakes.blind import make, small
 from reference.mistakes.diagnosis import diagnose, spread
+from reference.mistakes.explanation import Explanation
 from reference.mistakes.known import Known, Mistake, known
 
 DTYPES = ("float64", "float32")
@@ -85,7 +86,8 @@ def name(kill: Kill) -> None:
     results = kill.results.values()
     caught = spread((result for result in results if result.verdict == "disagree"), TOLD_BY)
     explanations = diagnose(kill.mistake, [*caught, *(result for result in results if result.verdict == "agree")])
-    kill.named = [{cause.name for cause in explanations[result].causes} for result in caught]
+    nothing = Explanation()  # a result whose reason says all, as where the input was changed, has none
+    kill.named = [{cause.name for cause in explanations.get(result, nothing).causes} for result in caught]
 
 
 def where(result: Result) -> dict[str, Any]:

@@ -17,17 +17,30 @@ from rich.text import Text
 from reference.exact.arithmetic import Proof
 from reference.judge.result import Result
 from reference.judge.tolerance import STAGES, TOLERANCE, Stage, kind_of
+from reference.mistakes.blind import Coverage
 from reference.mistakes.description import first_stage
 from reference.mistakes.explanation import Cause, Explanation
 
 CASE_BY_CASE = 24
 """At most this many results have a row each. More results are shown as one row per model and dtype."""
 
-BLOCKS = 4
-"""Of what has no name, so many kinds are described."""
+COLOURS = {
+    "agree": "green",
+    "disagree": "red",
+    "form": "red",
+    "variant": "yellow",
+    "unsupported": "yellow",
+    "error": "red",
+}
+"""The verdicts, each with its colour."""
 
-COLOURS = {"agree": "green", "disagree": "red", "variant": "yellow", "unsupported": "yellow", "error": "red"}
-"""The verdicts that a reader is told, each in its colour."""
+BLOCKS = 4
+"""At most this many kinds of what has no name are described."""
+
+FEW = 5
+"""At most this many names of mistakes are listed; --json has them all."""
+
+Outcome = Literal["agree", "disagree", "too little covered", "nothing covered"]
 
 Explanations = Mapping[Result, Explanation]
 NONE = Explanation()
@@ -128,7 +141,7 @@ def _show_explanations(results: Sequence[Result], explanations: Explanations, co
     for result in results:
         for cause in explanations.get(result, NONE).causes:
             causes.setdefault((result.implementation, cause.name), {})[result] = cause
-    wrong = [result for result in results if result.verdict == "disagree"]
+    wrong = [result for result in results if result.verdict == "disagree" and (result.divergences or not result.reason)]
     for (implementation, name), found in causes.items():
         cause = next(iter(found.values()))
         title = (f"{cause.kind} {name}", "yellow" if cause.kind == "variant" else "red")

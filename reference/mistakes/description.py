@@ -124,19 +124,19 @@ def facts(
         was = np.zeros_like(expected) if before is None else before
         same = ratio((expected - was)[off], (got - was)[off], np.broadcast_to(allowed, off.shape)[off])
         what = "got is" if before is None else "the update is"
-        where = ", in every entry that is off" if np.count_nonzero(off) > 1 else ""
+        where = " in every entry that is off" if np.count_nonzero(off) > 1 else ""
         found = [f"{what} {same} times what is expected{where}"] if same else []
         if case.dtype == "float64" and (np.abs(got - expected) <= SINGLE * row_sizes(expected)[..., None]).all():
-            found.append("right to within the digits of float32, in which some of it may have been computed")
+            found.append("right to float32's digits; part of the computation may be in float32")
     if tensor in case.model.tables and expected.ndim == 2:
         rows, ids = np.flatnonzero(off.any(axis=1)), occurrences(case, batch_of(result), tensor)
         read, times = np.unique(ids, return_counts=True)
         kinds = {
-            "just those that were looked up": read,
-            "just those that were not looked up": np.setdiff1d(np.arange(len(expected)), read),
-            "just the row of the padding": np.array([getattr(case.model, "padding_idx", None)]),
-            "just those whose ids occur more than once": read[times > 1],
-            "just those whose ids occur once": read[times == 1],
+            "exactly those that were looked up": read,
+            "exactly those that were not looked up": np.setdiff1d(np.arange(len(expected)), read),
+            "only the padding row": np.array([getattr(case.model, "padding_idx", None)]),
+            "exactly those that occur more than once": read[times > 1],
+            "exactly those that occur once": read[times == 1],
         }
         common = [words for words, kind in kinds.items() if np.array_equal(rows, kind)]
         what = "off" if np.isfinite(got).all() else "not finite"

@@ -73,8 +73,8 @@ def diagnose(candidate: Implementation, results: Sequence[Result]) -> dict[Resul
     results: all results of the candidate, also those that agree, since they rule out mistakes. Cases with more than
     `STEPS` steps are left out.
     """
-    passed = [result for result in results if result.verdict == "agree" and result.case.steps <= STEPS]
-    short = [result for result in results if result.verdict == "disagree" and result.case.steps <= STEPS]
+    passed = [result for result in results if result.verdict in ("agree", "form") and result.case.steps <= STEPS]
+    short = [result for result in results if result.divergences and result.case.steps <= STEPS]
     if not short:
         return {}
     search = Search(candidate, known())

@@ -426,7 +426,7 @@ def test_of_parameters_the_ratio_is_that_of_the_update() -> None:
 def test_a_ratio_near_1_is_said_of_many_entries() -> None:
     """A learning rate that is off by 0.02 %."""
     lines = observed(changed(("value - self.lr * self.g", "value - 1.0002 * self.lr * self.g")), CLASSIFIERS[0])
-    assert "embedding.weight: the update is 1.0002 times what is expected, in every entry that is off" in lines
+    assert "embedding.weight: the update is 1.0002 times what is expected in every entry that is off" in lines
 
 
 def test_the_state_is_described_before_the_parameters_that_come_of_it() -> None:
@@ -441,7 +441,7 @@ def test_the_state_is_described_before_the_parameters_that_come_of_it() -> None:
 
     candidate.build = build
     lines = observed(candidate, "linear-small-adam-dense-f64")
-    said = "exp_avg.linear.weight: got is 10 times what is expected, in every entry that is off"
+    said = "exp_avg.linear.weight: got is 10 times what is expected in every entry that is off"
     assert said in lines
     assert not any(line.startswith("linear.weight: ") for line in lines)
     assert lines[2].startswith("step 1, state: off in exp_avg.linear.weight, exp_avg.linear.bias;")
@@ -453,7 +453,7 @@ def test_of_equal_sets_of_rows_the_plainest_is_named() -> None:
     lines = observed(
         Altered(lambda tensor: tensor + (tensor != 0) * np.cos(np.arange(tensor.size)).reshape(tensor.shape)), case.id
     )
-    assert any("just those that were looked up" in line for line in lines)
+    assert any("exactly those that were looked up" in line for line in lines)
 
 
 def once_each(case: Case) -> bool:
@@ -466,7 +466,7 @@ def once_each(case: Case) -> bool:
 def test_what_is_computed_in_float32_is_said() -> None:
     lines = observed(Altered(lambda tensor: tensor.astype("f").astype("d")), CLASSIFIERS[0])
     back = [*reversed(CASES[CLASSIFIERS[0]].model.shapes)]  # from the loss
-    assert [line.split(":")[0] for line in lines if "digits of float32" in line] == back
+    assert [line.split(":")[0] for line in lines if "float32's digits" in line] == back
 
 
 def test_where_the_loss_is_off_the_gradients_are_looked_at_too() -> None:

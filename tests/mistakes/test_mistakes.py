@@ -485,11 +485,12 @@ def test_what_each_is_named(command: Callable, tmp_path: Path) -> None:
         assert row["named"] == [[row["name"]]] * 2
 
 
-def test_what_gets_no_name_is_said(command: Callable) -> None:
-    code, out, _ = command("vocabulary-too-small", "--diagnose")
+@pytest.mark.parametrize("name", ["vocabulary-too-small", "ids-sorted-in-place"])
+def test_what_gets_no_name_is_said(command: Callable, name: str) -> None:
+    code, out, _ = command(name, "--diagnose")
     assert code == 0
     assert "diagnosed in at most 12 cases each: 0 of 1 always get their own name alone" in out
-    assert "  vocabulary-too-small is named in 0 of " in out
+    assert f"  {name} is named in 0 of " in out
 
 
 def test_a_name_that_is_not_its_own_fails(command: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
