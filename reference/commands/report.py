@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
@@ -17,6 +18,7 @@ from reference.exact.arithmetic import Proof
 from reference.judge.result import Result
 from reference.judge.tolerance import STAGES, TOLERANCE, Stage, kind_of
 from reference.mistakes.blind import Coverage
+from reference.mistakes.description import first_stage
 from reference.mistakes.explanation import Cause, Explanation
 
 CASE_BY_CASE = 24
@@ -31,6 +33,9 @@ COLOURS = {
     "error": "red",
 }
 """The verdicts, each with its colour."""
+
+BLOCKS = 4
+"""At most this many kinds of what has no name are described."""
 
 FEW = 5
 """At most this many names of mistakes are listed; --json has them all."""
@@ -131,31 +136,59 @@ def proof_of(results: Sequence[Result]) -> Proof:
 
 
 def _show_explanations(results: Sequence[Result], explanations: Explanations, console: Console) -> None:
-    """Print each cause once, as in the first result that has it, and then what has no explanation."""
-    causes: dict[tuple[str, str], list[Cause]] = {}
+    """Each cause once, as it shows in the first result that has it; then what is left unexplained."""
+    causes: dict[tuple[str, str], dict[Result, Cause]] = {}
     for result in results:
         for cause in explanations.get(result, NONE).causes:
-            causes.setdefault((result.implementation, cause.name), []).append(cause)
+            causes.setdefault((result.implementation, cause.name), {})[result] = cause
     wrong = [result for result in results if result.verdict == "disagree" and (result.divergences or not result.reason)]
-    for cause, *others in causes.values():
-        title = (f"{cause.kind} {cause.name}", "yellow" if cause.kind == "variant" else "red")
-        console.print(Text.assemble("\n", title, f" explains {1 + len(others)} of {len(wrong)}"))
+    for (implementation, name), found in causes.items():
+        cause = next(iter(found.values()))
+        title = (f"{cause.kind} {name}", "yellow" if cause.kind == "variant" else "red")
+        own = [result for result in wrong if result.implementation == implementation]
+        nearly = sum(name in explanations.get(result, NONE).nearly for result in own)
+        more = f", and {nearly} more but for digits" if nearly else ""
+        console.print(Text.assemble("\n", title, f" explains {len(found)} of {len(wrong)}{more}"))
         for line in (cause.sentence, f"look for  {cause.wrong}", f"expected  {cause.right}"):
             console.print(Text(f"  {line}"), soft_wrap=True)
-    observed = {result: seen for result in wrong if (seen := explanations.get(result, NONE).observed)}
-    if observed:
-        # show the one that has most in common with the others
-        lines = (line for seen in observed.values() for line in seen)
-        common = Counter(line for line in lines if not line.startswith(("step ", "before step ")))
-        first = max(observed, key=lambda result: max(common[line] for line in observed[result]))
-        console.print(Text(f"\nno known mistake explains {len(observed)} of {len(wrong)}; in {first.case.id}:"))
-        for line in observed[first]:
-            console.print(Text(f"  {line}"), soft_wrap=True)
+    _show_unexplained(wrong, explanations, console)
     long = sum(result not in explanations for result in wrong)
     if long:
         console.print(Text(f"\n{long} of {len(wrong)} take too many steps to be searched for mistakes"))
     if wrong:
         console.print()
+
+
+def _show_unexplained(wrong: Sequence[Result], explanations: Explanations, console: Console) -> None:
+    """One block for each group of cases that have the same things off, the most serious first."""
+    blocks: dict[tuple[str, ...], list[Result]] = {}
+    for result in wrong:
+        if explanations.get(result, NONE).observed:
+            off = (f"{d.stage} {d.tensor}" for d in result.divergences if d.stage == first_stage(result))
+            key = result.implementation, result.case.family, *sorted(off)
+            blocks.setdefault(key, []).append(result)
+    unexplained = sum(map(len, blocks.values()))
+    for of in sorted(blocks.values(), key=_seriousness, reverse=True)[:BLOCKS]:
+        # of all of them the one with a line on a tensor that is true of most others
+        seen = {result: explanations[result].observed for result in of}
+        lines = (line for observed in seen.values() for line in observed)
+        common = Counter(line for line in lines if not line.startswith(("step ", "before step ")))
+        first = max(of, key=lambda result: max(common[line] for line in seen[result]))
+        like = f", as in {len(of) - 1} like it" if len(of) > 1 else ""
+        console.print(Text(f"\nno known mistake explains {unexplained} of {len(wrong)}; in {first.case.id}{like}:"))
+        for line in seen[first]:
+            console.print(Text(f"  {line}"), soft_wrap=True)
+    if len(blocks) > BLOCKS:
+        rest = sorted(blocks.values(), key=_seriousness, reverse=True)[BLOCKS:]
+        what = f"{sum(map(len, rest))} more of {len(rest)} other kinds, which --json FILE has"
+        console.print(Text(f"\nno known mistake explains {what}"))
+
+
+def _seriousness(results: Sequence[Result]) -> tuple[float, int]:
+    """How far off most of the results are, in tens of the largest entry; then how many there are."""
+    sizes = sorted(max((d.eps for d in result.divergences), default=0) * result.case.eps for result in results)
+    middle = sizes[len(sizes) // 2]
+    return (round(math.log10(max(middle, 1e-300))) if middle < 1 else 0), len(results)
 
 
 def _tolerances(results: Sequence[Result]) -> Table:

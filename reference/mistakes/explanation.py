@@ -27,10 +27,14 @@ class Cause:
 
 @dataclass(frozen=True)
 class Explanation:
-    """Why a result disagrees: the known causes, or, if there are none, what can be seen."""
+    """Why a result disagrees: the causes that are known, or where there is none, what can be seen of it.
+
+    nearly: the names of what explains it but for a few digits, and explains other results whole.
+    """
 
     causes: tuple[Cause, ...] = ()
     observed: tuple[str, ...] = ()
+    nearly: tuple[str, ...] = ()
 
     @property
     def variants_alone(self) -> bool:

@@ -22,10 +22,10 @@ from reference.commands.cli import main
 from reference.commands.report import show
 from reference.commands.twins import twins
 from reference.contract import Implementation, RowGrad
-from reference.judge.result import Result
+from reference.judge.result import Divergence, Result
 from reference.judge.run import judge
 from reference.mistakes import MISTAKES, together
-from reference.mistakes.diagnosis import alike, diagnose, finite, made
+from reference.mistakes.diagnosis import compared, diagnose, finite, made
 from reference.mistakes.explanation import Cause, Explanation
 from reference.mistakes.variants import VARIANTS
 from tests.tools.readmes import MINE
@@ -216,7 +216,7 @@ def told(name: str, case: Case) -> list[str] | None:
     planted = (MISTAKES | VARIANTS)[name]
     result = judge(case, {"mine": planted}, twins())["mine"]
     explanation = diagnose(planted, [result]).get(result)
-    rounding = alike(case, {(): numpy_impl}, planted)
+    rounding = compared(case, {(): numpy_impl}, planted)[()].verdict == "agree"
     if result.verdict in ("agree", "error") or rounding or not finite(result) or result.divergences[0].index is None:
         return None
     return [*names([explanation]), *explanation.observed]
@@ -234,6 +234,55 @@ def test_two_mistakes_in_different_cases_are_each_named_where_they_are_made() ->
     results = diagnosed(both, [case for case in cases if case in CASES])
     assert [sorted(names([result])) for result in results][:1] == [["update-added"]]
     assert "bias-correction-forgotten" in names(results[-1:])
+
+
+def test_what_is_wrong_of_one_optimizer_or_model_need_not_be_wrong_of_others() -> None:
+    """Three faults, no two of them made in the same group of cases but in the last case, which has two."""
+    wrong = "betas-swapped", "squares-not-accumulated", "tanh-taken-twice"
+    small = mistakes.small(CASES.values())
+    chosen = {
+        (wrong[0],): [case for case in small if case.family == "linear" and "adam-" in case.id],
+        (wrong[1],): [case for case in small if case.id.startswith("embedding-seldom-adagrad-")],
+        (wrong[2],): [case for case in small if case.id.startswith("classifier-size-1-tanh-sgd-")],
+        (wrong[0], wrong[2]): [case for case in small if case.id.startswith("classifier-size-1-tanh-adam-")],
+    }
+    cases = [case.id for of in chosen.values() for case in of]
+    told = dict(zip(cases, diagnosed(together(*(MISTAKES[name] for name in wrong)), cases), strict=True))
+    for expected, of in chosen.items():
+        results = [told[case.id] for case in of if told[case.id].verdict == "disagree"]
+        assert len(results) > 1
+        assert all(names([result]) == set(expected) for result in results), expected
+
+
+class Imprecise:
+    """A mistake by somebody who has the gradients of one case in fewer digits."""
+
+    def __init__(self, name: str, case: str, digits: float) -> None:
+        self.mistake, self.case, self.digits = MISTAKES[name], case, digits
+
+    def build(self, case: Case, weights: dict) -> Any:
+        trainer = self.mistake.build(case, weights)
+        right = trainer.loss_and_grads
+
+        def loss_and_grads(batch: Any) -> tuple:
+            loss, grads = right(batch)
+            return loss, {name: grad * (1 + self.digits) for name, grad in grads.items()}
+
+        if case.id == self.case:
+            trainer.loss_and_grads = loss_and_grads
+        return trainer
+
+
+def test_an_exception_that_is_a_matter_of_digits_does_not_withhold_a_name() -> None:
+    small = [case for case in mistakes.small(CASES.values()) if case.id.endswith("-sgd-dense-f64")]
+    made = [mistakes.make(case, {"bias-averaged": MISTAKES["bias-averaged"]}) for case in small]
+    cases = [result.case.id for held in made for result in held.values() if result.verdict == "disagree"][:5]
+    results = diagnosed(Imprecise("bias-averaged", cases[4], 1e-2), cases)
+    assert not names(results[3:])  # of the same model
+    results = diagnosed(Imprecise("bias-averaged", cases[4], 1e-8), cases)
+    assert [names([result]) for result in results] == [{"bias-averaged"}] * 4 + [set()]
+    sentence = MISTAKES["bias-averaged"].sentence
+    assert results[4].observed[0] == f"but for digits it equals {sentence} (bias-averaged)"
 
 
 class Altered:
@@ -374,9 +423,50 @@ def test_of_parameters_the_ratio_is_that_of_the_update() -> None:
         assert f"{tensor}: the update is 0.75 times what is expected in every entry that is off" in lines
 
 
+def test_a_ratio_near_1_is_said_of_many_entries() -> None:
+    """A learning rate that is off by 0.02 %."""
+    lines = observed(changed(("value - self.lr * self.g", "value - 1.0002 * self.lr * self.g")), CLASSIFIERS[0])
+    assert "embedding.weight: the update is 1.0002 times what is expected in every entry that is off" in lines
+
+
+def test_the_state_is_described_before_the_parameters_that_come_of_it() -> None:
+    candidate = ModuleType("mine")
+
+    def build(case: Case, weights: dict) -> Any:
+        trainer = numpy_impl.build(case, weights)
+        state, params = trainer.state, trainer.params
+        trainer.state = lambda: state() | {"exp_avg": {name: 10 * value for name, value in state()["exp_avg"].items()}}
+        trainer.params = lambda: {name: np.sin(value) for name, value in params().items()}
+        return trainer
+
+    candidate.build = build
+    lines = observed(candidate, "linear-small-adam-dense-f64")
+    said = "exp_avg.linear.weight: got is 10 times what is expected in every entry that is off"
+    assert said in lines
+    assert not any(line.startswith("linear.weight: ") for line in lines)
+    assert lines[2].startswith("step 1, state: off in exp_avg.linear.weight, exp_avg.linear.bias;")
+
+
+def test_of_equal_sets_of_rows_the_plainest_is_named() -> None:
+    """Where every id that was looked up occurs once, those whose ids occur once are those that were looked up."""
+    case = next(case for case in mistakes.small(CASES.values()) if once_each(case))
+    lines = observed(
+        Altered(lambda tensor: tensor + (tensor != 0) * np.cos(np.arange(tensor.size)).reshape(tensor.shape)), case.id
+    )
+    assert any("exactly those that were looked up" in line for line in lines)
+
+
+def once_each(case: Case) -> bool:
+    """Some rows of a table of float64 are looked up, each of them once."""
+    ids = case.model.looked_up(next(case.batches())).get("embedding.weight")
+    once = ids is not None and len(ids) == len(np.unique(ids)) < case.model.shapes["embedding.weight"][0]
+    return once and case.dtype == "float64" and not case.row_tables
+
+
 def test_what_is_computed_in_float32_is_said() -> None:
     lines = observed(Altered(lambda tensor: tensor.astype("f").astype("d")), CLASSIFIERS[0])
-    assert [line.split(":")[0] for line in lines if "float32's digits" in line] == [*CASES[CLASSIFIERS[0]].model.shapes]
+    back = [*reversed(CASES[CLASSIFIERS[0]].model.shapes)]  # from the loss
+    assert [line.split(":")[0] for line in lines if "float32's digits" in line] == back
 
 
 def test_where_the_loss_is_off_the_gradients_are_looked_at_too() -> None:
@@ -497,8 +587,9 @@ def test_the_command_names_it_on_the_terminal_and_in_json(tmp_path: Path, capsys
 
 def test_the_case_that_is_shown_is_one_of_which_much_can_be_said(capsys: pytest.CaptureFixture[str]) -> None:
     """And what is too long to be searched is said to be so."""
-    first, second, third = (CASES[name] for name in (SEVERAL[1], CLASSIFIERS[0], CLASSIFIERS[1]))
-    results = [Result(case, "mine", verdict="disagree") for case in (first, second, third, first)]
+    first, second, third = (CASES[name] for name in (SEVERAL[0], CLASSIFIERS[0], CLASSIFIERS[1]))
+    off = (Divergence(1, "grads", "w", (0,), 1.0, 2.0, 1e15),)
+    results = [Result(case, "mine", verdict="disagree", divergences=off) for case in (first, second, third, first)]
     seen = (
         ("step 1, loss: right", "w: off in rows 1"),
         ("step 1, loss: right", "w: off in rows 2", "w: got is 2 times what is expected"),
@@ -507,8 +598,41 @@ def test_the_case_that_is_shown_is_one_of_which_much_can_be_said(capsys: pytest.
     explanations = {result: Explanation(observed=lines) for result, lines in zip(results, seen, strict=False)}
     show(results, explanations, Console(width=200))
     out = capsys.readouterr().out
-    assert f"no known mistake explains 3 of 4; in {second.id}:" in out
+    assert f"no known mistake explains 3 of 4; in {second.id}, as in 2 like it:" in out
     assert "1 of 4 take too many steps to be searched for mistakes" in out
+
+
+def test_what_has_no_name_is_told_in_blocks_of_cases_that_have_the_same_things_off(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The most serious first, and no more than a handful; every case is counted once."""
+    case = CASES[CLASSIFIERS[0]]
+
+    def off(tensor: str, eps: float) -> Result:
+        return Result(case, "mine", verdict="disagree", divergences=(Divergence(1, "grads", tensor, (0,), 1, 2, eps),))
+
+    results = [off("small", 200.0), off("small", 300.0), off("large", 1e15), off("lost", np.inf)]
+    results += [off(tensor, 100.0) for tensor in "abc"]
+    explanations = {result: Explanation(observed=(f"{result.divergences[0].tensor}: off",)) for result in results}
+    show(results, explanations, Console(width=200))
+    out = capsys.readouterr().out
+    places = [out.index(f"  {tensor}: off") for tensor in ("lost", "large", "small", "a")]
+    assert places == sorted(places)
+    assert f"no known mistake explains 7 of 7; in {case.id}, as in 1 like it:\n  small: off" in out
+    assert "no known mistake explains 2 more of 2 other kinds, which --json FILE has" in out
+    assert "  b: off" not in out
+
+
+def test_a_cause_explains_each_result_once(capsys: pytest.CaptureFixture[str]) -> None:
+    """Though it was found alone and beside another one; and what it explains but for digits is counted apart."""
+    cause = Cause("biased", "mistake", ("w",), "w: equals", "wrong", "right")
+    results = [Result(CASES[CLASSIFIERS[0]], "mine", verdict="disagree") for _ in range(2)]
+    explanations = {
+        results[0]: Explanation((cause, cause)),
+        results[1]: Explanation(observed=("x",), nearly=("biased",)),
+    }
+    show(results, explanations, Console(width=200))
+    assert "mistake biased explains 1 of 2, and 1 more but for digits" in capsys.readouterr().out
 
 
 def test_a_variant_has_a_verdict_of_its_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
