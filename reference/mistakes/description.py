@@ -26,7 +26,7 @@ ORDER: tuple[Stage, ...] = ("loss", "grads", "state", "params")
 """The stages in the order in which one is the cause of the next."""
 
 SURE = 8
-"""A ratio very near 1 is told only of at least so many entries."""
+"""A ratio very near 1 is told only if it holds for at least this many entries."""
 
 LISTED = 8
 """The largest number of rows or tensors in one line."""

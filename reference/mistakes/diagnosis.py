@@ -43,10 +43,10 @@ FEW = 4
 """If more mistakes than this explain a result and no case tells them apart, none of them is named."""
 
 AT_ONCE = 4
-"""So many mistakes are looked for at once."""
+"""At most this many mistakes are looked for at once."""
 
 PARTS = 4
-"""So many sets of mistakes that explain the most of a case are looked at with one more."""
+"""This many sets of mistakes that explain the most of a case are looked at with one more."""
 
 GROUPS = 100
 """The largest number of groups of cases that are searched by themselves."""
@@ -55,10 +55,10 @@ SETS = 4
 """The largest number of groups of cases that are searched for several mistakes at once."""
 
 SUSPECTS = 6
-"""So many of the mistakes that explain the most cases are looked for in others too, several at once."""
+"""This many of the mistakes that explain the most cases are looked for in others too, several at once."""
 
 SURE = 2
-"""What another group of cases rules out is named only where it explains so many cases."""
+"""What another group of cases rules out is named only if it explains at least this many cases."""
 
 Hypothesis = tuple[str, ...]
 """The names of the mistakes that are made, in the order in which they are planted."""
