@@ -12,7 +12,7 @@ from reference import exact
 from reference.cases import Batch, Case
 from reference.contract import Implementation, Params, RowGrad
 from reference.judge.distance import row_sizes
-from reference.judge.form import flat
+from reference.judge.form import dense, flat
 from reference.judge.result import Result
 from reference.judge.run import follow
 from reference.judge.runner import Runner, start
@@ -108,12 +108,12 @@ def facts(
     before: what the parameter was before the step; then the ratio is that of the update.
     """
     case = result.case
-    if isinstance(expected, RowGrad):
+    if isinstance(expected, RowGrad) and isinstance(got, RowGrad):
         missing, extra = np.setdiff1d(expected.rows, got.rows), np.setdiff1d(got.rows, expected.rows)
         if len(missing) or len(extra):
             parts = [("lack a gradient", missing), ("have one and were not looked up", extra)]
             return [f"rows {listed(rows)} {what}" for what, rows in parts if len(rows)]
-        expected, got = expected.dense(), got.dense()
+    expected, got = dense(expected), dense(got)
     expected, got = (np.atleast_1d(np.asarray(side, np.float64)) for side in (expected, got))
     allowed = tolerance(case, stage, result.steps) * case.eps * row_sizes(expected)[..., None]
     off = ~np.isfinite(got)

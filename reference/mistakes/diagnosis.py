@@ -226,9 +226,9 @@ class Search:
             others = {part for part, one in held.items() if one.verdict != "agree"}
             lost = others - self.idle(case, others)
             for names, part in parts.items():
-                if result.verdict == "disagree" and part not in others:
+                if result.divergences and part not in others:
                     explains[names].append(result)
-                elif result.verdict == "disagree" and part in lost and digits(held[part], result):
+                elif result.divergences and part in lost and digits(held[part], result):
                     exceptions[names].append(result)
                 elif part in lost:
                     del explains[names]

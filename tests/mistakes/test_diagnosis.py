@@ -557,6 +557,20 @@ def test_what_is_another_thing_elsewhere_is_no_known_mistake_by_itself() -> None
     assert not any("this tensor alone" in line for result in results for line in result.observed)
 
 
+def test_a_wrong_gradient_in_a_layout_that_was_not_asked_for_is_described() -> None:
+    """Dense, where rows are asked for: the numbers are compared all the same."""
+    candidate = ModuleType("mine")
+
+    def build(case: Case, weights: dict) -> Any:
+        trainer = Altered(np.copy).build(case, weights)
+        trainer.of = lambda grad: (grad.dense() if isinstance(grad, RowGrad) else grad) * 0.97
+        return trainer
+
+    candidate.build = build
+    lines = observed(candidate, "classifier-dialogue-sgd-rows-f64")
+    assert "embedding.weight: got is 0.97 times what is expected in every entry that is off" in lines
+
+
 def test_rows_that_lack_a_gradient_are_said() -> None:
     def without_the_first(case: Case, weights: dict) -> Any:
         trainer = Altered(np.copy).build(case, weights)
