@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from copy import deepcopy
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import cycle
 from typing import Any, Literal
 
 import numpy as np
@@ -13,7 +11,7 @@ from numpy import ndarray
 
 from reference.cases import validation
 from reference.cases.batches import ContextBatch
-from reference.cases.data import Dialogue, Drawn, Text
+from reference.cases.data import Drawn, Text
 from reference.cases.objectives import Objective, SharedNegatives, Softmax
 from reference.cases.word2vec import Word2Vec, pairs
 from reference.data.stream import Stream
@@ -56,15 +54,9 @@ class CBOW(Word2Vec):
         rows = [row[:length] for row, length in zip(ids, lengths, strict=True)]
         return self.collate(rows, stream.ids(shape[:1], used, data.zipf))
 
-    def dialogue(self, data: Dialogue) -> Iterator[ContextBatch]:
-        """The context of one centre per step, starting again after the last one."""
-        steps = []
-        for sentence in data.corpus.sentences:
-            centers, contexts, positions = data.corpus.pairs(sentence, data.window)
-            for position in np.unique(positions):
-                here = positions == position
-                steps.append(self.collate([contexts[here]], centers[here][:1]))
-        return map(deepcopy, cycle(steps))
+    def around(self, centers: ndarray, contexts: ndarray) -> ContextBatch:
+        """The context and its one centre."""
+        return self.collate([contexts], centers[:1])
 
     def examples(self, corpus: Corpus, data: Text, stream: Stream) -> tuple[ndarray, ndarray]:
         """The contexts of one pass, as an array of arrays, and their centres."""

@@ -41,7 +41,7 @@ class Embedding(Model):
     @property
     def rows_refused(self) -> str:
         """PyTorch has no row gradients with scale_grad_by_freq."""
-        return "scale_grad_by_freq has dense gradients only; use sparse=False" if self.scale_grad_by_freq else ""
+        return FREQ_REFUSED if self.scale_grad_by_freq else ""
 
     def looked_up(self, batch: LookupBatch) -> dict[str, ndarray]:
         """The ids that the batch looks up."""
@@ -65,3 +65,6 @@ class Embedding(Model):
         validation.kind(batch, LookupBatch)
         validation.ids("ids", batch.ids, self.num_embeddings)
         validation.floats("upstream", batch.upstream, (*batch.ids.shape, self.embedding_dim), dtype)
+
+
+FREQ_REFUSED = "scale_grad_by_freq has dense gradients only; use sparse=False"

@@ -11,6 +11,7 @@ from numpy import ndarray
 from reference.cases import validation
 from reference.cases.batches import BagBatch, Bags, RaggedBagBatch, RaggedWeightedBagBatch, WeightedBagBatch
 from reference.cases.data import Drawn
+from reference.cases.embedding import FREQ_REFUSED
 from reference.cases.model import Model, Shapes
 from reference.data.stream import Stream
 
@@ -55,7 +56,7 @@ class EmbeddingBag(Model):
         """PyTorch has no row gradients with mode max or scale_grad_by_freq."""
         if self.mode == "max":
             return MAX_REFUSED
-        return "scale_grad_by_freq has dense gradients only; use sparse=False" if self.scale_grad_by_freq else ""
+        return FREQ_REFUSED if self.scale_grad_by_freq else ""
 
     def looked_up(self, batch: Bags) -> dict[str, ndarray]:
         """The ids that the batch looks up."""

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from copy import deepcopy
 from dataclasses import dataclass
-from itertools import cycle
 from typing import Any, Literal
 
 import numpy as np
@@ -13,7 +10,7 @@ from numpy import ndarray
 
 from reference.cases import validation
 from reference.cases.batches import Block, BlockBatch, PairBatch
-from reference.cases.data import Dialogue, Drawn, Text
+from reference.cases.data import Drawn, Text
 from reference.cases.objectives import Objective, SharedNegatives, Softmax
 from reference.cases.word2vec import Word2Vec, blocks, pairs
 from reference.data.stream import Stream
@@ -57,15 +54,9 @@ class SkipGram(Word2Vec):
         inside[:, 0, 0] = True
         return Block(ids, np.concatenate([before, ids, after], axis=1), inside)
 
-    def dialogue(self, data: Dialogue) -> Iterator[PairBatch]:
-        """The pairs of one centre per step, starting again after the last one."""
-        steps = []
-        for sentence in data.corpus.sentences:
-            centers, contexts, positions = data.corpus.pairs(sentence, data.window)
-            for position in np.unique(positions):
-                here = positions == position
-                steps.append(PairBatch(centers[here], contexts[here]))
-        return map(deepcopy, cycle(steps))
+    def around(self, centers: ndarray, contexts: ndarray) -> PairBatch:
+        """The pairs."""
+        return PairBatch(centers, contexts)
 
     def examples(self, corpus: Corpus, data: Text, stream: Stream) -> tuple[ndarray, ...]:
         """The centres and contexts of one pass; or its blocks."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import deepcopy
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -57,6 +59,20 @@ class Word2Vec(Model):
         rows = self.objective.looked_up(batch)
         given = {self.given: self.given_ids(batch).reshape(-1)}
         return given if rows is None else given | {self.output: rows}
+
+    def around(self, centers: ndarray, contexts: ndarray) -> Batch:
+        """The batch of the pairs (N,) of one centre."""
+        raise NotImplementedError
+
+    def dialogue(self, data: Dialogue) -> Iterator[Batch]:
+        """What is around one centre per step, starting again after the last one."""
+        steps = []
+        for sentence in data.corpus.sentences:
+            centers, contexts, positions = data.corpus.pairs(sentence, data.window)
+            for position in np.unique(positions):
+                here = positions == position
+                steps.append(self.around(centers[here], contexts[here]))
+        return map(deepcopy, cycle(steps))
 
     def complete(self, batches: Iterator[Any], data: Dialogue | Drawn | Text, stream: Stream) -> Iterator[Batch]:
         """The batches with the negatives or the paths of the objective."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,6 +14,11 @@ from reference.judge.distance import TINY
 from reference.judge.tolerance import STAGES, Stage
 
 Verdict = Literal["agree", "disagree", "form", "unsupported", "error"]
+
+
+def bracketed(index: Sequence[int] | None) -> str:
+    """The index of an entry as it is written behind a tensor's name; empty for a loss, and for what has no index."""
+    return f"[{', '.join(map(str, index))}]" if index else ""
 
 
 @dataclass(frozen=True)
@@ -31,7 +37,6 @@ class Divergence:
     eps: float
 
     def __str__(self) -> str:
-        where = f"[{', '.join(map(str, self.index))}]" if self.index else ""
         values = f"expected {self.expected}, got {self.got}"
         if self.stage == "params" and np.isinf(self.eps) and not isinstance(self.got, str) and np.isfinite(self.got):
             off = " (the row never had a gradient, and must stay bit for bit)"
@@ -39,7 +44,7 @@ class Divergence:
             off = " (where all of the row has always been 0)"
         else:
             off = f" ({self.eps:.3g} eps off)" if np.isfinite(self.eps) else ""
-        return f"step {self.step}, {self.stage}, {self.tensor}{where}: {values}{off}"
+        return f"step {self.step}, {self.stage}, {self.tensor}{bracketed(self.index)}: {values}{off}"
 
 
 @dataclass(frozen=True)

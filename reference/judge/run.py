@@ -14,7 +14,7 @@ from reference.contract import Implementation, RowGrad
 from reference.errors import BadInput
 from reference.judge.distance import Likeness, moved
 from reference.judge.form import dense, flat
-from reference.judge.result import Divergence, Result
+from reference.judge.result import Divergence, Result, bracketed
 from reference.judge.runner import Runner, start
 from reference.judge.tolerance import STAGES
 
@@ -69,8 +69,8 @@ def hold(
 def follow(case: Case, held: Sequence[Runner], yardsticks: Sequence[Runner], every: int = 1) -> Iterator[int]:
     """Train the started runners step by step, and compare. Yields the number of each completed step.
 
-    A runner may be both compared and a yardstick for others. every: compare after every so many steps, and always after
-    the last. It ends early if nothing is left to compare.
+    A runner may be both compared and a yardstick for others. every: compare after this many steps each time, and
+    always after the last. It ends early if nothing is left to compare.
     """
     others = [runner for runner in held if runner not in yardsticks]
     runners, wanted = [*yardsticks, *others], others or yardsticks
@@ -97,8 +97,7 @@ def _run_again(runner: Runner, implementation: Implementation) -> None:
     compare(other, first, runner.steps, both=False)
     found = Result(runner.case, runner.name, divergences=tuple(other.divergences)).first_divergence
     if found:
-        where = f"[{', '.join(map(str, found.index))}]" if found.index else ""
-        told = f"step {found.step}, {found.tensor}{where}: {found.expected}, then {found.got}"
+        told = f"step {found.step}, {found.tensor}{bracketed(found.index)}: {found.expected}, then {found.got}"
     elif other.verdict == "error":
         told = f"the second time, {other.reason}"
     else:

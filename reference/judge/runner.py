@@ -78,7 +78,7 @@ class Runner:
         self.out = {}
         if not self.running:
             return
-        trainer, given = self.trainer, {}
+        trainer, returned_grads = self.trainer, None
         own = type(batch)(*(laid_out(getattr(batch, part.name), self.case.layout) for part in fields(batch)))
         input_shapes = {name: getattr(batch, name).shape for name in self.case.model.input_gradients}
 
@@ -96,6 +96,7 @@ class Runner:
                 self.divergences.append(Divergence(step, stage, mismatch.tensor, None, expected, got, np.inf))
 
         def loss_and_grads() -> None:
+            nonlocal returned_grads
             returned = trainer.loss_and_grads(own)
             kind = type(returned).__name__
             if not isinstance(returned, tuple | list) or len(returned) < 2:
@@ -106,7 +107,7 @@ class Runner:
                 self.note("loss_and_grads", "a tuple (loss, gradients)", f"a {kind} of {len(returned)}")
             keep("loss", lambda given, note: as_loss(given, self.case.dtype, note), returned[0])
             keep("grads", lambda given, note: as_grads(self.case, given, input_shapes, note), returned[1])
-            given["grads"] = returned[1]
+            returned_grads = returned[1]
 
         def update() -> None:
             trainer.step()
@@ -120,7 +121,7 @@ class Runner:
             self._call(f"step {step}: the update", update)
         self.steps = step
         self._compare_given(own, batch, step)
-        self._compare_kept(form_of, given.get("grads"), step)
+        self._compare_kept(form_of, returned_grads, step)
         here = {values.dtype for values in map(_values, self._tensors()) if values.ndim}
         self.dtypes |= here
         if "loss" in self.out and here and np.dtype(self.case.dtype) not in here:
@@ -224,7 +225,7 @@ class Runner:
 
 
 NAMED = 3
-"""So many tensors are named that have the same wrong form."""
+"""At most this many tensors are named that have the same wrong form."""
 
 
 LOOKED_BACK = 3

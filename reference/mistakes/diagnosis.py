@@ -301,7 +301,8 @@ def explained(search: Search, failed: Sequence[Result], passed: Sequence[Result]
         for group in groups(unexplained(failed, found | by_groups), kind)[:GROUPS]:
             merge(by_groups, search.sifted(singles, *within(group, kind, failed, passed)))
     merge(found, sure(by_groups))
-    suspects = sorted(found | by_groups, key=lambda names: -len((found | by_groups)[names]))[:SUSPECTS]
+    either = found | by_groups
+    suspects = sorted(either, key=lambda names: -len(either[names]))[:SUSPECTS]
     known_sets = [one + other for one, other in permutations(suspects, 2) if not set(one) & set(other)]
     for group in groups(unexplained(failed, found | by_groups), fine)[:GROUPS]:
         merge(found, search.sifted(known_sets, *within(group, fine, failed, passed)))

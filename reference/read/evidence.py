@@ -14,6 +14,7 @@ from typing import Any
 from reference.catalogue import catalogue
 from reference.environment import sentence
 from reference.errors import BadInput
+from reference.judge.result import bracketed
 from reference.judge.tolerance import STAGES
 
 MADE_BY = {
@@ -119,9 +120,8 @@ def _first(result: dict[str, Any]) -> str:
     if not first:
         return str(result["reason"])
     named = "".join(f"; it equals {found['name']}, {found['sentence']}" for found in result["diagnosis"])
-    index = f"[{', '.join(map(str, first['index']))}]" if first["index"] else ""
     return (
-        f"step {first['step']}, {first['stage']}, {first['tensor']}{index}: "
+        f"step {first['step']}, {first['stage']}, {first['tensor']}{bracketed(first['index'])}: "
         f"expected {first['expected']}, got {first['got']}{named}"
     )
 

@@ -85,7 +85,7 @@ def test_every_optimizer_occurs_under_every_plain_model(model: type, optimizer: 
 
 
 def missed(cases: list[Case], steps: int) -> set[str]:
-    """The mistakes that can be made in so many steps of these cases, and that none of them catches."""
+    """The mistakes that can be made in this many steps of these cases, and that none of them catches."""
     left: dict[str, bool] = {}
     for case in sorted(cases, key=lambda case: case.name != "duplicates"):
         unknown = {name: of for name, of in MISTAKES.items() if differs(name, case) and left.get(name, True)}

@@ -14,7 +14,7 @@ from flint import arb
 
 
 class ComplexStep:
-    """The arithmetic of `reference.exact` in complex numbers of so many digits. erf loses those of h, so h is large."""
+    """The arithmetic of `reference.exact` in complex numbers of `digits` digits. erf loses those of h: h is large."""
 
     def __init__(self, digits: int = 200) -> None:
         self.mp = mp = mpmath.mp.clone()
