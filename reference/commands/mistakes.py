@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import random
 import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -25,10 +26,13 @@ from reference.commands.progress import tracked
 from reference.environment import environment, sentence
 from reference.errors import BadInput
 from reference.judge.result import Result
+from reference.judge.run import hold
 from reference.mistakes.blind import make, small
-from reference.mistakes.diagnosis import diagnose, spread
+from reference.mistakes.diagnosis import diagnose
 from reference.mistakes.explanation import Explanation
-from reference.mistakes.known import Known, Mistake, known
+from reference.mistakes.known import RIGHT, Known, Mistake, known
+from reference.mistakes.planting import together
+from reference.mistakes.search import compared, spread
 
 DTYPES = ("float64", "float32")
 WIDE = 160
@@ -36,6 +40,12 @@ WIDE = 160
 
 TOLD_BY = 12
 """With --diagnose, a diagnosis gets at most this many cases that catch a mistake, and all cases that do not."""
+
+BESIDE = 6
+"""Of two mistakes at once, a diagnosis gets at most this many cases that catch both, and as many that catch either."""
+
+SEED = 20261125
+"""The default seed of which two mistakes are made at once."""
 
 
 @dataclass
@@ -71,6 +81,11 @@ class Kill:
         return [dtype for dtype in DTYPES if dtype not in caught]
 
     @property
+    def told_outright(self) -> bool:
+        """Whether it leaves right numbers, and the verdict itself says what is wrong."""
+        return any(result.verdict == "disagree" and not result.divergences for result in self.results.values())
+
+    @property
     def named_rightly(self) -> int:
         """The number of cases where the diagnosis gives it its own name, alone or with others."""
         return sum(self.mistake.name in names for names in self.named or ())
@@ -81,6 +96,25 @@ class Kill:
         return sorted({name for names in self.named or () if self.mistake.name not in names for name in names})
 
 
+@dataclass
+class Pair:
+    """Two mistakes at once that are made in different functions, and how many results get just the right names.
+
+    right, results: a name is right if without this mistake the result would be another one. wrong: other names.
+    """
+
+    one: Kill
+    other: Kill
+    right: int = 0
+    results: int = 0
+    wrong: set[str] = field(default_factory=set)
+
+    @property
+    def id(self) -> str:
+        """Both names."""
+        return f"{self.one.id} and {self.other.id}"
+
+
 def name(kill: Kill) -> None:
     """Diagnose the mistake as if it were a user's implementation, and store the names that it gets."""
     results = kill.results.values()
@@ -88,6 +122,39 @@ def name(kill: Kill) -> None:
     explanations = diagnose(kill.mistake, [*caught, *(result for result in results if result.verdict == "agree")])
     nothing = Explanation()  # a result whose reason says all, as where the input was changed, has none
     kill.named = [{cause.name for cause in explanations.get(result, nothing).causes} for result in caught]
+
+
+def drawn_pairs(kills: Sequence[Kill], draw: random.Random) -> list[Pair]:
+    """Each mistake with another one, drawn among those in other functions that some case catches too."""
+    pairs = []
+    for kill in kills:
+        others = [
+            other
+            for other in kills
+            if not kill.mistake.plants.keys() & other.mistake.plants.keys()
+            and kill.caught_by.keys() & other.caught_by.keys()
+        ]
+        pairs += [Pair(kill, draw.choice(others))] if others else []
+    return pairs
+
+
+def name_both(pair: Pair, draw: random.Random) -> None:
+    """Diagnose both at once, as if they were a user's implementation, in some of the cases that catch them."""
+    one, other = pair.one, pair.other
+    caught = one.caught_by | other.caught_by
+    both = sorted(one.caught_by.keys() & other.caught_by.keys())
+    either = sorted(caught.keys() - set(both))
+    chosen = [*draw.sample(both, min(BESIDE, len(both))), *draw.sample(either, min(BESIDE, len(either)))]
+    candidate = together(one.mistake, other.mistake)
+    results = [hold(caught[name].case, {"both": candidate}, {"right": RIGHT})["both"] for name in chosen]
+    explanations = diagnose(candidate, results)
+    for result in results:
+        without = compared(result.case, {(one.id,): other.mistake, (other.id,): one.mistake}, candidate)
+        expected = {name for (name,), part in without.items() if part.verdict != "agree"}
+        found = {cause.name for cause in explanations.get(result, Explanation()).causes}
+        pair.results += bool(expected)
+        pair.right += bool(expected) and found == expected
+        pair.wrong |= found - {one.id, other.id}
 
 
 def where(result: Result) -> dict[str, Any]:
@@ -108,6 +175,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("pattern", nargs="?", metavar="PATTERN", help="mistakes with this in their name; * and ? are wildcards")
     add("--json", metavar="FILE", type=Path, help="write the whole matrix there")
     add("--diagnose", action="store_true", help="diagnose each as if it were yours, and show the names that it gets")
+    add("--seed", type=int, help=f"with --diagnose: which two are made at once (default: {SEED})")
     add("--list", action="store_true", help="print each name with a description, and stop")
     parser.set_defaults(run=show_kills)
 
@@ -118,6 +186,8 @@ def show_kills(options: argparse.Namespace) -> int:
     chosen = {name: every[name] for name in matching(every, options.pattern)}
     if not chosen:
         raise BadInput(f"no mistake matches {options.pattern!r}; `twingrad mistakes --list` names all {len(every)}")
+    if options.seed is not None and not options.diagnose:
+        raise BadInput("--seed: is for --diagnose alone")
     if options.list:
         print("\n".join(f"{name}: {kill.mistake.sentence}" for name, kill in chosen.items()))
         return AGREE
@@ -126,14 +196,21 @@ def show_kills(options: argparse.Namespace) -> int:
     cases = small(catalogue())
     with threadpoolctl.threadpool_limits(1):
         run(cases, chosen)
-        for kill in tracked(list(chosen.values())) if options.diagnose else ():
-            name(kill)
+        pairs: list[Pair] = []
+        if options.diagnose:
+            for kill in tracked(list(chosen.values())):
+                name(kill)
+            draw = random.Random(SEED if options.seed is None else options.seed)
+            pairs = drawn_pairs([kill for kill in chosen.values() if not kill.told_outright], draw)
+            for pair in tracked(pairs):
+                name_both(pair, draw)
         env = environment()
     if options.json:
         write_whole(options.json, as_json(chosen.values(), env))
-    show(list(chosen.values()), cases, Console(width=None if sys.stdout.isatty() else WIDE))
+    show(list(chosen.values()), cases, Console(width=None if sys.stdout.isatty() else WIDE), pairs)
     print(sentence(env))
-    return DISAGREE if any(kill.survives or kill.named_wrongly for kill in chosen.values()) else AGREE
+    wrong = any(kill.survives or kill.named_wrongly for kill in chosen.values()) or any(pair.wrong for pair in pairs)
+    return DISAGREE if wrong else AGREE
 
 
 def run(cases: Sequence[Case], kills: Mapping[str, Kill]) -> None:
@@ -144,7 +221,7 @@ def run(cases: Sequence[Case], kills: Mapping[str, Kill]) -> None:
             kills[name].results[case.id] = result
 
 
-def show(kills: Sequence[Kill], cases: Sequence[Case], console: Console) -> None:
+def show(kills: Sequence[Kill], cases: Sequence[Case], console: Console, pairs: Sequence[Pair] = ()) -> None:
     """Print a line for each mistake, then one for each part of an implementation."""
     families = list(dict.fromkeys(case.family for case in cases))
     console.print(_by_mistake(kills, families if console.width >= WIDE else []))
@@ -161,6 +238,22 @@ def show(kills: Sequence[Kill], cases: Sequence[Case], console: Console) -> None
     console.print(Text(f"{made}, {len(cases)} cases: {outcome}"))
     if any(kill.named is not None for kill in kills):
         _show_names(kills, console)
+    if pairs:
+        _show_pairs(pairs, console)
+
+
+def _show_pairs(pairs: Sequence[Pair], console: Console) -> None:
+    """Print how two mistakes at once are named, with a line for each pair that gets a wrong name."""
+    whole = sum(pair.right == pair.results for pair in pairs)
+    right, results = sum(pair.right for pair in pairs), sum(pair.results for pair in pairs)
+    wrong = [pair for pair in pairs if pair.wrong]
+    outcome = f"{len(wrong)} pairs get a wrong name" if wrong else "none gets a wrong name"
+    line = (
+        f"two at once: {whole} of {len(pairs)} pairs get their names wherever they show, {right} of {results} results"
+    )
+    console.print(Text(f"{line}; {outcome}"))
+    for pair in wrong:
+        console.print(Text(f"  {pair.id} in some as {', '.join(sorted(pair.wrong))}", "red"), soft_wrap=True)
 
 
 def _show_names(kills: Sequence[Kill], console: Console) -> None:
@@ -173,6 +266,9 @@ def _show_names(kills: Sequence[Kill], console: Console) -> None:
     for kill in kills:
         named = kill.named or []
         if kill in alone:
+            continue
+        if kill.told_outright:
+            console.print(Text(f"  {kill.mistake.name} is told by its verdict"))
             continue
         others = sorted(set().union(*named) - {kill.mistake.name, *kill.named_wrongly})
         parts = [f"is named in {kill.named_rightly} of {len(named)}"]

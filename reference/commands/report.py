@@ -137,12 +137,12 @@ def proof_of(results: Sequence[Result]) -> Proof:
 
 def _show_explanations(results: Sequence[Result], explanations: Explanations, console: Console) -> None:
     """Each cause once, as it shows in the first result that has it; then what is left unexplained."""
-    causes: dict[tuple[str, str], dict[Result, Cause]] = {}
+    causes: dict[tuple[str, str, str], dict[Result, Cause]] = {}
     for result in results:
-        for cause in explanations.get(result, NONE).causes:
-            causes.setdefault((result.implementation, cause.name), {})[result] = cause
+        for cause in explanations.get(result, NONE).causes:  # one name may have several numbers, each in its own line
+            causes.setdefault((result.implementation, cause.name, cause.wrong), {})[result] = cause
     wrong = [result for result in results if result.verdict == "disagree" and (result.divergences or not result.reason)]
-    for (implementation, name), found in causes.items():
+    for (implementation, name, _), found in causes.items():
         cause = next(iter(found.values()))
         title = (f"{cause.kind} {name}", "yellow" if cause.kind == "variant" else "red")
         own = [result for result in wrong if result.implementation == implementation]
@@ -175,7 +175,8 @@ def _show_unexplained(wrong: Sequence[Result], explanations: Explanations, conso
         common = Counter(line for line in lines if not line.startswith(("step ", "before step ")))
         first = max(of, key=lambda result: max(common[line] for line in seen[result]))
         like = f", as in {len(of) - 1} like it" if len(of) > 1 else ""
-        console.print(Text(f"\nno known mistake explains {unexplained} of {len(wrong)}; in {first.case.id}{like}:"))
+        what = "not all is explained of" if explanations[first].causes else "no known mistake explains"
+        console.print(Text(f"\n{what} {unexplained} of {len(wrong)}; in {first.case.id}{like}:"))
         for line in seen[first]:
             console.print(Text(f"  {line}"), soft_wrap=True)
     if len(blocks) > BLOCKS:

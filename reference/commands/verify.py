@@ -10,11 +10,13 @@ import multiprocessing
 import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 
 import threadpoolctl
 from rich.console import Console
+from rich.status import Status
 
 from reference import exact
 from reference.cases import Case
@@ -122,9 +124,14 @@ def explained(implementations: Mapping[str, Implementation], results: Sequence[R
     for name, implementation in implementations.items():
         own = [result for result in results if result.implementation == name]
         if any(result.verdict == "disagree" for result in own):
-            with Console(stderr=True).status(f"what is wrong with {name}"):
-                explanations |= diagnose(implementation, own)
+            what = f"what is wrong with {name}"
+            with Console(stderr=True).status(what) as status:
+                explanations |= diagnose(implementation, own, partial(_update, status, what))
     return explanations
+
+
+def _update(status: Status, what: str, far: str) -> None:
+    status.update(f"{what}: {far}")
 
 
 def coverage_of(results: Sequence[Result]) -> Coverage | None:

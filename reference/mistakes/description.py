@@ -19,14 +19,17 @@ from reference.judge.runner import Runner, start
 from reference.judge.tolerance import Stage, tolerance
 from reference.mistakes.known import RIGHT
 
-SINGLE = 32 * float(np.finfo(np.float32).eps)
-"""Where nothing is off by more than this part of its row's largest entry, some of it may have been float32."""
+SMALL = 1e-3
+"""Where nothing is off by more than this part of its row's largest entry, it is said how much is."""
 
 ORDER: tuple[Stage, ...] = ("loss", "grads", "state", "params")
 """The stages in the order in which one is the cause of the next."""
 
 SURE = 8
 """A ratio very near 1 is told only if it holds for at least this many entries."""
+
+LOOKED_AT = 1000
+"""So many numbers of a tensor are looked at for how many digits they have."""
 
 LISTED = 8
 """The largest number of rows or tensors in one line."""
@@ -72,6 +75,8 @@ def observations(result: Result, candidate: Implementation) -> list[str]:
     seen = [f"before step {result.steps}: right"] if result.steps > 1 else []
     first = first_stage(result)
     for stage in ORDER:
+        other = [d for d in result.divergences if d.stage == stage and d.index is None and isinstance(d.got, str)]
+        seen += [f"step {result.steps}, {stage}: {d.tensor}: {d.expected} is needed, got {d.got}" for d in other]
         if stage not in truth.out or stage not in runner.out:
             continue
         expected, got = (dict(flat(stage, side.out[stage])) for side in (truth, runner))
@@ -126,8 +131,7 @@ def facts(
         what = "got is" if before is None else "the update is"
         where = " in every entry that is off" if np.count_nonzero(off) > 1 else ""
         found = [f"{what} {same} times what is expected{where}"] if same else []
-        if case.dtype == "float64" and (np.abs(got - expected) <= SINGLE * row_sizes(expected)[..., None]).all():
-            found.append("right to float32's digits; part of the computation may be in float32")
+        found += digits(expected, got)
     if tensor in case.model.tables and expected.ndim == 2:
         rows, ids = np.flatnonzero(off.any(axis=1)), occurrences(case, batch_of(result), tensor)
         read, times = np.unique(ids, return_counts=True)
@@ -144,12 +148,28 @@ def facts(
     return found
 
 
+def digits(expected: np.ndarray, got: np.ndarray) -> list[str]:
+    """How little is off, where it is little, and whether the numbers came with few digits; no cause is claimed."""
+    sizes = np.broadcast_to(row_sizes(expected)[..., None], expected.shape)
+    share = float((np.abs(got - expected)[sizes > 0] / sizes[sizes > 0]).max(initial=0))
+    words = "at most {:.1g} of the largest entry in the row" if expected.size > 1 else "{:.1g} of what is expected"
+    found = [f"off by {words.format(share)}"] if 0 < share <= SMALL else []
+    if (got == got.astype(np.float32)).all() and not (expected == expected.astype(np.float32)).all():
+        return [*found, "every number is one of float32"]
+    some = got.flat[:LOOKED_AT]
+    few = next((n for n in range(2, 16) if all(float(f"{number:.{n}g}") == number for number in some)), None)
+    whole = all(float(f"{number:.15g}") == number for number in expected.flat[:LOOKED_AT])
+    return [*found, f"every number has {few} digits; 17 are needed for a float64"] if few and not whole else found
+
+
 def ratio(expected: np.ndarray, got: np.ndarray, allowed: np.ndarray) -> str:
     """How many times the expected values (N,) the others are, if that is the same number to within what is allowed."""
     largest = np.abs(expected).argmax() if expected.size else 0
     if not expected.size or not expected[largest]:
         return ""
     times = got[largest] / expected[largest]
+    if expected.size == 1 and not plain(times):
+        return ""  # two numbers always have some ratio
     rest = np.abs(got - times * expected)
     same = (rest <= allowed * max(1.0, abs(times))).all()
     # or it is a matter of rounding
@@ -157,6 +177,12 @@ def ratio(expected: np.ndarray, got: np.ndarray, allowed: np.ndarray) -> str:
     clear &= abs(times - 1) > 1e-3 or expected.size >= SURE
     digits = -math.log10(max(allowed[largest] / abs(got[largest] or 1), 1e-6))
     return f"{times + 0.0:.{max(2, int(digits))}g}" if same and clear else ""
+
+
+def plain(times: float) -> bool:
+    """Whether a ratio is a whole number, or one divided by a whole number."""
+    both = (times, 1 / times) if times else ()
+    return any(0 < abs(round(one)) <= 1000 and abs(one - round(one)) <= 1e-6 * abs(one) for one in both)
 
 
 def listed(rows: np.ndarray) -> str:

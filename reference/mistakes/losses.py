@@ -101,15 +101,38 @@ def softmax_over_the_batch(right: Callable) -> Callable:
 
 @mistake(
     "cross_entropy",
-    "the loss -log(p + 1e-9), although the gradient is of -log(p)",
-    wrong="loss = -np.log(p[range(N), target] + 1e-9).mean()",
+    "the loss -log(p + {}), although the gradient is of -log(p)",
+    wrong="loss = -np.log(p[range(N), target] + {}).mean()",
     right="loss = -log_softmax(logits)[range(N), target].mean()",
+    number=1e-9,
 )
-def log_of_shifted_probability(right: Callable) -> Callable:
+def log_of_shifted_probability(right: Callable, shift: float) -> Callable:
     def wrong(logits, target, **options):
         q, divisor = distribution(logits, target, **options)
-        log_p = np.log(np.exp(log_softmax(logits)) + logits.dtype.type(1e-9))
+        log_p = np.log(np.exp(log_softmax(logits)) + logits.dtype.type(shift))
         return -(q * log_p).sum() / divisor, right(logits, target, **options)[1]
+
+    return wrong
+
+
+@mistake(
+    "cross_entropy",
+    "the loss -log(p + {}), with its own gradient",
+    wrong="loss = -torch.log(p[range(N), target] + {}).mean()",
+    right="loss = F.nll_loss(F.log_softmax(logits, 1), target)",
+    number=1e-9,
+)
+def loss_of_shifted_probability(right: Callable, shift: float) -> Callable:
+    def wrong(logits, target, **options):
+        q, divisor = distribution(logits, target, **options)
+        p = np.exp(log_softmax(logits))
+        shifted = p + logits.dtype.type(shift)
+
+        def backward():
+            share = q * p / shifted
+            return (p * share.sum(axis=1, keepdims=True) - share) / divisor
+
+        return -(q * np.log(shifted)).sum() / divisor, backward
 
     return wrong
 

@@ -129,6 +129,38 @@ def sigmoid_minus_one(gradients, hidden, table, ids, signs, reduction, sparse):
 
 @mistake(
     "log_sigmoid",
+    "the loss -log(sigmoid(score) + {}), although the gradient is of -log(sigmoid(score))",
+    wrong="loss = -np.log(sigmoid(sign * scores) + {}).sum()",
+    right="loss = -log_sigmoid(sign * scores).sum()",
+    number=1e-9,
+)
+def log_of_shifted_sigmoid(right: Callable, shift: float) -> Callable:
+    def wrong(x):
+        log_p, backward = right(x)
+        return np.log(np.exp(log_p) + x.dtype.type(shift)), backward
+
+    return wrong
+
+
+@mistake(
+    "log_sigmoid",
+    "the loss -log(sigmoid(score) + {}), with its own gradient",
+    wrong="loss = -torch.log(torch.sigmoid(sign * scores) + {}).sum()",
+    right="loss = -F.logsigmoid(sign * scores).sum()",
+    number=1e-9,
+)
+def loss_of_shifted_sigmoid(right: Callable, shift: float) -> Callable:
+    def wrong(x):
+        log_p, backward = right(x)
+        p = np.exp(log_p)
+        shifted = p + x.dtype.type(shift)
+        return np.log(shifted), lambda d: backward(d) * p / shifted
+
+    return wrong
+
+
+@mistake(
+    "log_sigmoid",
     "the gradient of max(-x, 0) + log(1 + exp(-|x|)) piece by piece, which is 0 where the score is exactly 0",
     wrong="d = -(x < 0) - sign(x) * sigmoid(-abs(x))",
     right="d = -sigmoid(-x)",

@@ -131,12 +131,13 @@ def eps_forgotten(right: Callable) -> Callable:
 
 @mistake(
     "root",
-    "the update with an eps of 1e-8, instead of the given one",
-    wrong="param -= lr * m / (np.sqrt(v) + 1e-8)",
+    "the update with an eps of {}, instead of the given one",
+    wrong="param -= lr * m / (np.sqrt(v) + {})",
     right="param -= lr * m / (np.sqrt(v) + eps)",
+    number=1e-8,
 )
-def eps_of_its_own(right: Callable) -> Callable:
-    return lambda v, eps, *correction: right(v, 1e-8, *correction)
+def eps_of_its_own(right: Callable, own: float) -> Callable:
+    return lambda v, eps, *correction: right(v, own, *correction)
 
 
 @mistake(
@@ -518,6 +519,41 @@ def clipped_by_the_sum(right: Callable) -> Callable:
 
 
 # --- the learning rate -----------------------------------------------------------------------------------------------
+
+
+@mistake(
+    "Trainer.step",
+    "the update with a learning rate of {}, instead of the given one",
+    wrong="optimizer = SGD(parameters, lr={})",
+    right="optimizer = SGD(parameters, lr=lr)",
+    number=0.003,
+)
+def lr_of_its_own(right: Callable, own: float) -> Callable:
+    def wrong(self):
+        given, self.optimizer.lr = self.optimizer.lr, own
+        right(self)
+        if self.case.lr_decay_to is None:
+            self.optimizer.lr = given
+
+    return wrong
+
+
+@mistake(
+    "Trainer.step",
+    "the update with {} times the learning rate",
+    wrong="param -= {} * lr * grad",
+    right="param -= lr * grad",
+    number=0.1,
+)
+def lr_scaled(right: Callable, times: float) -> Callable:
+    def wrong(self):
+        given = self.optimizer.lr
+        self.optimizer.lr *= times
+        right(self)
+        if self.case.lr_decay_to is None:
+            self.optimizer.lr = given
+
+    return wrong
 
 
 @mistake(

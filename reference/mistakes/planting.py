@@ -30,7 +30,8 @@ class Mistake:
 
     sentence: completes "embedding.weight: equals ...". wrong, right: the line as it is often written, and as it should
     be. sources: where the mistake was really made. plants: by the name of the replaced function (`rows_of`,
-    `Adam.update`), the plant that makes the wrong function from the right one.
+    `Adam.update`), the plant that makes the wrong function from the right one. of: the same mistake with another number
+    in it, as where somebody has an eps of their own; None where there is no number.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Mistake:
     right: str
     sources: tuple[str, ...]
     plants: Mapping[str, Plant] = field(repr=False)
+    of: Callable[[float], Mistake] | None = field(default=None, repr=False)
 
     @property
     def subject(self) -> str:
@@ -157,7 +159,7 @@ def calls(case: Case, functions: Iterable[str], updates: bool = True) -> set[str
     return called
 
 
-def entered_in(entries: dict[str, Mistake]) -> Callable[..., Callable[[Plant], Plant]]:
+def entered_in(entries: dict[str, Mistake]) -> Callable[..., Callable[[Any], Any]]:
     """A decorator that adds a plant to the entries. The plant's name, with hyphens, is the name of the mistake."""
 
     def mistake(
@@ -168,16 +170,28 @@ def entered_in(entries: dict[str, Mistake]) -> Callable[..., Callable[[Plant], P
         right: str,
         sources: tuple[str, ...] = (),
         also: Mapping[str, Plant] | None = None,
-    ) -> Callable[[Plant], Plant]:
-        """functions: what the plant replaces. also: more functions to replace, each with its own plant."""
+        number: float | None = None,
+    ) -> Callable[[Any], Any]:
+        """functions: what the plant replaces. also: more functions to replace, each with its own plant.
 
-        def enter(plant: Plant) -> Plant:
+        number: one that is in the mistake. It is the plant's second argument, and {} in sentence and wrong line.
+        """
+
+        def enter(plant: Callable[..., Any]) -> Callable[..., Any]:
             name = plant.__name__.replace("_", "-")
             assert name not in entries, name
             names = (functions,) if isinstance(functions, str) else functions
-            entries[name] = Mistake(
-                name, sentence, wrong, right, sources, {**dict.fromkeys(names, plant), **(also or {})}
-            )
+
+            def of(value: float) -> Mistake:
+                @functools.wraps(plant)
+                def own(right: Callable[..., Any]) -> Callable[..., Any]:
+                    return plant(right, value)
+
+                said, line = (text.replace("{}", f"{value:g}") for text in (sentence, wrong))
+                return Mistake(name, said, line, right, sources, dict.fromkeys(names, own), of)
+
+            plants = {**dict.fromkeys(names, plant), **(also or {})}
+            entries[name] = Mistake(name, sentence, wrong, right, sources, plants) if number is None else of(number)
             return plant
 
         return enter

@@ -196,17 +196,18 @@ def smoothing_over_the_others(right: Callable) -> Callable:
 
 @variant(
     "cross_entropy",
-    "the loss of probabilities clipped at 1e-7, as in Keras",
-    wrong="p = np.clip(p, 1e-7, 1 - 1e-7)",
+    "the loss of probabilities clipped at {}, as Keras clips them at 1e-7",
+    wrong="p = np.clip(p, {}, 1 - {})",
     right="loss = -log_softmax(logits)[range(N), target].mean()",
     sources=("https://github.com/keras-team/keras/blob/master/keras/src/backend/tensorflow/nn.py",),
+    number=1e-7,
 )
-def probabilities_clipped(right: Callable) -> Callable:
+def probabilities_clipped(right: Callable, least: float) -> Callable:
     def wrong(logits, target, **options):
         q, divisor = distribution(logits, target, **options)
         p = np.exp(logits - logits.max(axis=1, keepdims=True))
         p /= p.sum(axis=1, keepdims=True)
-        low, high = logits.dtype.type(1e-7), logits.dtype.type(1 - 1e-7)
+        low, high = logits.dtype.type(least), logits.dtype.type(1 - least)
         inside = q * ((p >= low) & (p <= high))
         if (inside == q).all():
             return right(logits, target, **options)

@@ -13,7 +13,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from reference import cases
 from reference.catalogue import without_text
-from reference.vectors.flags import FLAGS
+from reference.mistakes.flags import FLAGS
 from reference.vectors.strict_json import Schema
 
 VERSION = 2

@@ -11,7 +11,7 @@ import numpy as np
 
 from reference import cases
 from reference.cases import Case
-from reference.vectors.flags import Seen, flags_of
+from reference.mistakes.flags import Seen, flags_of
 
 STEPS = 3
 

@@ -13,7 +13,7 @@ from reference import exact
 from reference.cases import Case
 from reference.contract import RowGrad
 from reference.errors import Unsupported
-from reference.vectors.flags import FLAGS, Seen, flags_of
+from reference.mistakes.flags import FLAGS, Seen, flags_of
 from reference.vectors.schema import SCHEMA, VERSION
 from reference.vectors.selection import shortened
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -146,14 +147,16 @@ def test_a_candidate_that_covers_one_blind_case_has_not_passed(tmp_path: Path, c
     assert main([*run, "--json", str(tmp_path / "x.json")]) == 5
     out = capsys.readouterr().out
     assert "2 cases: 2 agree" in out
-    assert (
-        "these 2 cases would notice 17 of 30 known mistakes that can be made here; not duplicates-overwritten," in out
-    )
+    coverage = covered(agreed(run[1]))
+    noticed, unnoticed = len(coverage.noticed), len(coverage.unnoticed)
+    assert 0 < noticed < unnoticed + noticed
+    told = f"these 2 cases would notice {noticed} of {noticed + unnoticed} known mistakes that can be made here"
+    assert f"{told}; not duplicates-overwritten," in out
     assert "too little was covered: no case of classifier that agrees would notice duplicates-overwritten," in out
     whole = json.loads((tmp_path / "x.json").read_text())
     assert whole["verdict"] == "too little covered"
-    assert whole["coverage"]["core"] == {"classifier": list(covered(agreed(run[1])).core["classifier"])}
-    assert len(whole["coverage"]["unnoticed"]) == 13
+    assert whole["coverage"]["core"] == {"classifier": list(coverage.core["classifier"])}
+    assert whole["coverage"]["unnoticed"] == list(coverage.unnoticed)
 
 
 def test_the_readmes_own_is_blind_to_nothing(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
@@ -161,7 +164,7 @@ def test_the_readmes_own_is_blind_to_nothing(tmp_path: Path, capsys: pytest.Capt
     run = ["verify", "classifier-*-sgd-dense-f*", "--not", "zipf", "--not", "text"]
     run += ["--candidate", str(tmp_path / "mine.py")]
     assert main([*run, "--json", str(tmp_path / "x.json")]) == 0
-    assert "would notice 31 of 31 known mistakes that can be made here\n" in capsys.readouterr().out
+    assert re.search(r"would notice (\d+) of \1 known mistakes that can be made here\n", capsys.readouterr().out)
     assert json.loads((tmp_path / "x.json").read_text())["verdict"] == "agree"
 
 

@@ -485,12 +485,36 @@ def test_what_each_is_named(command: Callable, tmp_path: Path) -> None:
         assert row["named"] == [[row["name"]]] * 2
 
 
-@pytest.mark.parametrize("name", ["vocabulary-too-small", "ids-sorted-in-place"])
+NO_NAME = {
+    "vocabulary-too-small": "is named in 0 of ",  # it raises
+    "ids-sorted-in-place": "is told by its verdict\n",
+}
+
+
+@pytest.mark.parametrize("name", NO_NAME)
 def test_what_gets_no_name_is_said(command: Callable, name: str) -> None:
     code, out, _ = command(name, "--diagnose")
     assert code == 0
     assert "diagnosed in at most 12 cases each: 0 of 1 always get their own name alone" in out
-    assert f"  {name} is named in 0 of " in out
+    assert f"  {name} {NO_NAME[name]}" in out
+
+
+def test_two_at_once_are_named(command: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+    code, out, _ = command("bias-[an]*", "--diagnose", "--seed", "1")
+    assert code == 0
+    assert "two at once" not in out  # both are in one function
+    code, out, _ = command("[ub]*-a[dv]*ed", "--diagnose", "--seed", "1")
+    assert code == 0
+    assert re.search(
+        r"two at once: (\d+) of \1 pairs get their names wherever they show, (\d+) of \2 results; none gets", out
+    )
+    wrong = Explanation((Cause("sign-turned", "mistake", (), "", "", ""),))
+    monkeypatch.setattr(mistakes, "diagnose", lambda candidate, results: dict.fromkeys(results, wrong))
+    code, out, _ = command("[ub]*-a[dv]*ed", "--diagnose", "--seed", "1")
+    assert code == 1
+    assert re.search(r"two at once: 0 of \d+ pairs get their names .*; \d+ pairs get a wrong", out)
+    code, _, err = command("bias-not-summed", "--seed", "1")
+    assert (code, err.strip()) == (2, "twingrad: --seed: is for --diagnose alone")
 
 
 def test_a_name_that_is_not_its_own_fails(command: Callable, monkeypatch: pytest.MonkeyPatch) -> None:

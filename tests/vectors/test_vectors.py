@@ -27,10 +27,10 @@ from reference.commands.twins import twins
 from reference.errors import BadInput
 from reference.judge.run import hold
 from reference.mistakes import MISTAKES
+from reference.mistakes.flags import FLAGS
 from reference.mistakes.variants import VARIANTS
 from reference.vectors import writing
 from reference.vectors.checking import Recording
-from reference.vectors.flags import FLAGS
 from reference.vectors.reading import HERE, files, parsed, read_vector
 from reference.vectors.schema import SCHEMA
 from reference.vectors.selection import selection
