@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from reference import Unsupported
 from reference.catalogue import catalogue
 from reference.commands.twins import twins
 from reference.contract import Implementation
 from reference.judge.result import Result
 from reference.judge.run import judge
+from reference.mistakes import diagnosis
 from reference.mistakes.diagnosis import diagnose
 from reference.mistakes.explanation import Explanation
 
@@ -30,21 +34,19 @@ class Told:
     """What a wrong module must be told, all in all.
 
     form: of the cases' ids. cases: what stands in the place of its star where something is wrong. names: of the
-    mistakes that it makes, each of which is to be named in some case. words: what must be said of what has no name, in
-    the verdict or in what is observed. agree: the cases where nothing is wrong. missing: why the diagnosis does not do
-    it yet.
+    mistakes that it makes, each of which is to be named in some case. also: names that are as true of it. words: what
+    must be said of what has no name, in the verdict or in what is observed. agree: the cases where nothing is wrong.
+    missing: why the diagnosis does not do it yet. hidden: why it does not in all cases together.
     """
 
     form: str
     cases: str
     names: str = ""
+    also: str = ""
     words: tuple[str, ...] = ()
     agree: str = ""
     missing: str = ""
-
-    @property
-    def marks(self) -> list[pytest.MarkDecorator]:
-        return [pytest.mark.xfail(strict=True, reason=self.missing)] if self.missing else []
+    hidden: str = ""
 
     def ids(self, parts: str) -> list[str]:
         return [self.form.replace("*", part) for part in parts.split()]
@@ -76,6 +78,7 @@ WRONG = {
         SKIPGRAM,
         "pairs-sgd primes-sgd pairs-adam dialogue-epoch-summed-sgd",
         "log-of-shifted-probability duplicates-overwritten bias-correction-forgotten",
+        "centre-of-one-context",  # the last one, whose gradient stays
         ("context.weight: got is 6 times what is expected", "context.weight: got is 17 times what is expected"),
         missing="the loss and each table are not searched by themselves, and the constant is not solved for",
     ),
@@ -93,7 +96,7 @@ WRONG = {
         SKIPGRAM,
         "primes-negatives-redraw-sgd hits-negatives-redraw-sgd hits-negatives-sgd duplicates-negatives-sgd",
         "pair-mean-forgotten",
-        ("step 1, grads: off in center.weight, context.weight",),
+        words=("step 1, grads: off in center.weight, context.weight",),
     ),
     "stale_view": Told(
         SKIPGRAM,
@@ -107,14 +110,20 @@ WRONG = {
         CBOW,
         "dialogue-sgd dialogue-adam primes-sgd duplicates-sgd",
         "mean-undivided",
-        ("step 1, grads: off in context.weight; right in center.weight",),
+        words=("step 1, grads: off in context.weight; right in center.weight",),
         missing="what makes no difference in a case is named in it, and a case with two mistakes withholds a name",
     ),
     "window_cbow": Told(
         CBOW, "lengths-sgd primes-sgd primes-negatives-sgd", "mean-over-the-longest", agree="dialogue-sgd"
     ),
     "every_maximum": Told(BAGS, "ties-max duplicates-max primes-max", "max-to-each-equal", agree="primes primes-sum"),
-    "empty_bag": Told(BAGS, "primes-ragged duplicates-ragged", "empty-bag-nan", agree="primes duplicates"),
+    "empty_bag": Told(
+        BAGS,
+        "primes-ragged duplicates-ragged",
+        "empty-bag-nan",
+        agree="primes duplicates",
+        hidden="NaN in a padding row, from the same line, withholds the name",
+    ),
     "counted_padding": Told(
         BAGS,
         "primes-padding duplicates-padding",
@@ -180,6 +189,14 @@ def results_of(candidate: Implementation, cases: Sequence[str]) -> list[Result]:
     return [judge(CASES[case], {"mine": candidate}, twins())["mine"] for case in cases]
 
 
+def names_in(explanations: Mapping[Result, Explanation]) -> set[str]:
+    return {cause.name for one in explanations.values() for cause in one.causes}
+
+
+def not_yet(name: str, reason: str) -> Any:
+    return pytest.param(name, marks=[pytest.mark.xfail(strict=True, reason=reason)] if reason else [])
+
+
 def said(results: Sequence[Result], explanations: Mapping[Result, Explanation]) -> list[str]:
     """Every line about them but the sentences of known mistakes."""
     lines = [line for result in results for line in (result.reason, *map(str, result.divergences))]
@@ -187,16 +204,16 @@ def said(results: Sequence[Result], explanations: Mapping[Result, Explanation]) 
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")  # of the modules' own, where they overflow
-@pytest.mark.parametrize("name", [pytest.param(name, marks=expected.marks) for name, expected in WRONG.items()])
+@pytest.mark.parametrize("name", [not_yet(name, expected.missing) for name, expected in WRONG.items()])
 def test_what_a_stranger_does_wrong_gets_its_names(name: str) -> None:
     expected, candidate = WRONG[name], stranger("wrong", name)
     results = results_of(candidate, expected.ids(f"{expected.cases} {expected.agree}"))
     explanations = diagnose(candidate, results)
     wrong = [result for result in results if result.verdict == "disagree"]
     assert [result.case.id for result in wrong] == expected.ids(expected.cases)
-    named = [{cause.name for cause in explanations[result].causes} for result in wrong if result in explanations]
-    assert set().union(*named) == set(expected.names.split())
-    assert expected.words or all(named)  # what has no name may be met in any of the cases
+    assert names_in(explanations) - set(expected.also.split()) == set(expected.names.split())
+    # what has no name may be met in any of the cases
+    assert expected.words or all(explanations[result].causes for result in wrong)
     lines = said(results, explanations)
     for words in expected.words:
         assert any(words in line for line in lines), (words, lines)
@@ -228,6 +245,42 @@ def test_where_mistakes_meet_each_is_said_of_tensors_that_it_changes() -> None:
 def test_what_rounding_leaves_of_terms_that_cancel_is_right() -> None:
     (result,) = results_of(stranger("right", "only_updates"), ["cbow-zeros-sum-negatives-sgd-dense-f32"])
     assert result.verdict == "agree"
+
+
+def covered(candidate: Implementation) -> list[str]:
+    """The ids of all cases that are quick to run and that it does not refuse."""
+    quick = [case for case in CASES.values() if case.steps <= diagnosis.STEPS and not hasattr(case.data, "source")]
+    found = []
+    for case in quick:
+        with suppress(Unsupported):
+            candidate.build(case, case.weights())
+            found.append(case.id)
+    return found
+
+
+@pytest.mark.long
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("name", [not_yet(name, each.missing or each.hidden) for name, each in WRONG.items()])
+def test_in_all_cases_together_it_gets_the_same_names(name: str) -> None:
+    expected, candidate = WRONG[name], stranger("wrong", name)
+    explanations = diagnose(candidate, results_of(candidate, covered(candidate)))
+    assert names_in(explanations) - set(expected.also.split()) == set(expected.names.split())
+
+
+LOST = {
+    # sigmoid(x) - 1, of which nothing is left where all of a row is as small
+    "five_sigmoids": "skipgram-small-rows-",
+    # see test_what_rounding_leaves_of_terms_that_cancel_is_right
+    "only_updates": "cbow-zeros-sum-negatives-sgd-dense-f32",
+}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", RIGHT)
+def test_what_is_right_is_right_in_all_cases(name: str) -> None:
+    verdict, candidate = RIGHT[name][0], stranger("right", name)
+    cases = [case for case in covered(candidate) if not case.startswith(LOST.get(name, " "))]
+    assert {result.verdict for result in results_of(candidate, cases)} == {verdict}
 
 
 def test_every_stranger_is_heard() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -14,6 +14,7 @@ class Bags(Trainer):
     """One bag after the other. `mean`, `sum` and `max` return a pooled vector and the gradient of each vector of it."""
 
     model = cases.EmbeddingBag
+    does: ClassVar = {"mode", "padding_idx"}
 
     def loss_and_grads(self, batch: Any) -> tuple:
         table, loss = self.p["embedding.weight"], 0.0

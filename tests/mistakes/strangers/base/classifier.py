@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -14,6 +14,13 @@ class Classifier(Trainer):
     """Each method below `loss_and_grads` is a line or two that somebody gets wrong."""
 
     model = cases.Classifier
+    does: ClassVar = {"activation"}
+
+    @classmethod
+    def covers(cls, case: cases.Case) -> bool:
+        if not super().covers(case) or getattr(case.data, "ragged", False):
+            return False
+        return len(case.model.hidden_features) == 1 and case.model.activation in ("relu", "tanh")
 
     def loss_and_grads(self, batch: Any) -> tuple:
         ids, labels, p = batch.ids, batch.labels, self.p

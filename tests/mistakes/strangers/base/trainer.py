@@ -8,16 +8,25 @@ import numpy as np
 
 from reference import Unsupported
 from reference.cases import Case
+from reference.cases.model import options
 from reference.contract import Params, State
 
 
 class Trainer:
     """Keeps parameters and state. A model below adds `loss_and_grads`, which leaves its gradients in `self.g`.
 
-    What a method is named after one of the optimizers is its update: what is subtracted from the parameter.
+    A method named after an optimizer is its update: what is subtracted from the parameter. does: the options that may
+    have other values than their defaults, of the model and of each optimizer.
     """
 
     model: ClassVar[type]
+    does: ClassVar[set[str]] = set()
+    optimizers: ClassVar[dict[str, set[str]]] = {
+        "SGD": {"lr", "momentum", "nesterov"},
+        "Adagrad": {"lr", "eps"},
+        "RMSprop": {"lr", "alpha", "eps"},
+        "Adam": {"lr", "betas", "eps"},
+    }
 
     def __init__(self, case: Case, weights: Params) -> None:
         self.case, self.o, self.p, self.t = case, case.optimizer, weights, 0
@@ -26,10 +35,17 @@ class Trainer:
 
     @classmethod
     def build(cls, case: Case, weights: Params) -> Trainer:
-        here = isinstance(case.model, cls.model) and hasattr(cls, type(case.optimizer).__name__.lower())
-        if not here or case.sparse or case.max_norm is not None or case.lr_decay_to is not None:
-            raise Unsupported(f"only the plain {cls.model.__name__}, with dense gradients")
+        if not cls.covers(case):
+            raise Unsupported(f"only some of {cls.model.__name__}, with dense gradients")
         return cls(case, weights)
+
+    @classmethod
+    def covers(cls, case: Case) -> bool:
+        optimizer = cls.optimizers.get(type(case.optimizer).__name__)
+        if not isinstance(case.model, cls.model) or optimizer is None:
+            return False
+        plain = not case.sparse and case.max_norm is None and case.lr_decay_to is None
+        return plain and changed(case.model) <= cls.does and changed(case.optimizer) <= optimizer
 
     def step(self) -> None:
         self.t += 1
@@ -75,3 +91,8 @@ class Trainer:
 
     def eps(self) -> float:
         return self.o.eps
+
+
+def changed(part: Any) -> set[str]:
+    """The options that do not have their defaults."""
+    return {option.name for option in options(part) if getattr(part, option.name) != option.default}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -12,6 +12,13 @@ from tests.mistakes.strangers.base.trainer import Trainer
 
 class Word2Vec(Trainer):
     """`hidden` and `d_given` are the way in and back; an objective gives the loss and both gradients."""
+
+    does: ClassVar = {"objective", "reduction", "mode"}
+    objectives: ClassVar[tuple] = (cases.Softmax, cases.NegativeSampling, cases.HierarchicalSoftmax)
+
+    @classmethod
+    def covers(cls, case: cases.Case) -> bool:
+        return super().covers(case) and isinstance(case.model.objective, cls.objectives)
 
     def loss_and_grads(self, batch: Any) -> tuple:
         model = self.case.model

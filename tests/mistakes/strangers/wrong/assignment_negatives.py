@@ -5,10 +5,13 @@ The pairs themselves are added up in a loop, as ZacBi/CS224n-2019-solutions#5 do
 
 import numpy as np
 
+from reference.cases import NegativeSampling
 from tests.mistakes.strangers.base.word2vec import SkipGram
 
 
 class Assignment(SkipGram):
+    objectives = (NegativeSampling,)
+
     def d_rows(self, d, h, ids, out):
         grad = np.zeros_like(out)
         for i in range(len(h)):

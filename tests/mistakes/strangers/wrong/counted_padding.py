@@ -4,13 +4,17 @@ keras-team/keras#10895, CyberZHG/keras-bert#34; pytorch/pytorch#3506 and #26302.
 in the sum.
 """
 
+from typing import ClassVar
+
 from tests.mistakes.strangers.base.bags import Bags
 
 
 class Counted(Bags):
+    does: ClassVar = {"padding_idx"}
+
     def pool(self, ids, vectors, upstream):
         real = ids != self.case.model.padding_idx
-        n = vectors.dtype.type(len(ids))
+        n = vectors.dtype.type(max(len(ids), 1))
         return (vectors * real[:, None]).sum(axis=0) / n, vectors * 0 + upstream / n
 
 

@@ -3,15 +3,16 @@
 The first is the NCELoss of ddbourgin/numpy-ml; the second was seen in a GloVe, and is hunkim/DeepLearningZeroToAll#173.
 """
 
-import numpy as np
-
+from reference.cases import NegativeSampling
 from tests.mistakes.strangers.base.word2vec import SkipGram
 
 
 class Deleted(SkipGram):
+    objectives = (NegativeSampling,)
+
     def yes_or_no(self, h, out, ids, signs):
         x = signs * (out[ids] @ h[:, :, None])[..., 0]
-        loss = np.logaddexp(0, -x).sum() / self.divisor(len(h))
+        loss = self.binary_loss(x, signs) / self.divisor(len(h))
         d = -signs * self.sigmoid(-x)
         hit = (ids[:, 1:] == ids[:, :1]).any(axis=1)
         d[hit, 0] = 0

@@ -7,10 +7,13 @@ backpropagation and oreilly-japan/deep-learning-from-scratch-2#22.
 
 import numpy as np
 
+from reference.cases import Softmax
 from tests.mistakes.strangers.base.word2vec import SkipGram
 
 
 class Dialogue(SkipGram):
+    objectives = (Softmax,)
+
     def log(self, q):
         return np.log(q + 1e-10)
 

@@ -3,10 +3,14 @@
 Adam has 1e-7, as in Keras and Deep Learning from Scratch; Adagrad has 1e-6, as in Lasagne.
 """
 
+from typing import ClassVar
+
 from tests.mistakes.strangers.base.lookup import Lookup
 
 
 class Accustomed(Lookup):
+    optimizers: ClassVar = {"SGD": {"lr"}, "Adam": {"lr", "betas", "eps"}, "Adagrad": {"lr", "eps"}}
+
     def adam(self, name, g):
         self.used_to = 1e-7
         return super().adam(name, g)

@@ -3,12 +3,23 @@
 piskvorky/gensim#287 looked for it: a reference to the rows is not their copy. Gradients are never returned.
 """
 
+from typing import ClassVar
+
 import numpy as np
 
+from reference.cases import NegativeSampling
 from tests.mistakes.strangers.base.word2vec import SkipGram
 
 
 class Stale(SkipGram):
+    objectives = (NegativeSampling,)
+
+    optimizers: ClassVar = {"SGD": {"lr"}}
+
+    @classmethod
+    def covers(cls, case):
+        return super().covers(case) and case.model.objective.accidental_hits != "mask"
+
     def loss_and_grads(self, batch):
         h, out = self.p["center.weight"][batch.centers], self.p["context.weight"]
         ids = np.column_stack([batch.targets, batch.negatives])

@@ -2,10 +2,13 @@
 
 import numpy as np
 
+from reference.cases import HierarchicalSoftmax
 from tests.mistakes.strangers.base.word2vec import SkipGram
 
 
 class Turned(SkipGram):
+    objectives = (HierarchicalSoftmax,)
+
     def binary_loss(self, x, signs):
         return (np.logaddexp(0, x) * abs(signs)).sum()
 
