@@ -14,6 +14,11 @@ from reference.mistakes.known import known
 SAME = {
     # bags of one length, of which one has no padding: the longest is what counts it
     "mean-over-the-longest": {"padding-in-the-divisor"},
+    "padding-in-the-divisor": {"mean-over-the-longest"},
+    # of a centre's contexts one is left: the last, where its gradients overwrite one another
+    "centre-of-one-context": {"duplicates-overwritten"},
+    # in the loss and in the gradient: in both
+    "hits-kept": {"hits-masked-in-the-loss-alone", "hits-masked-in-the-gradient-alone"},
 }
 """Other names that are true as well, since both do the same in the cases where they are given."""
 

@@ -1,4 +1,4 @@
-"""Unseeded noise, as of threads that add to the same rows (Hogwild; pytorch/FBGEMM#1545): an update in ten is lost."""
+"""Unseeded noise, as of threads that add to the same rows (Hogwild; pytorch/FBGEMM#1545): up to a tenth is lost."""
 
 import numpy as np
 
