@@ -49,9 +49,7 @@ def named_otherwise() -> dict[str, set[str]]:
     for name, kill in every.items():
         rest = {other: one for other, one in known().items() if other != name}
         with pytest.MonkeyPatch.context() as patch:
-            made = diagnosis.made
             patch.setattr(diagnosis, "known", lambda rest=rest: rest)
-            patch.setattr(diagnosis, "made", lambda case, made=made, rest=rest: made(case) & rest.keys())
             mistakes.name(kill)
     return {name: set(kill.named_wrongly) for name, kill in every.items() if kill.named_wrongly}
 
