@@ -162,27 +162,28 @@ def _show_explanations(results: Sequence[Result], explanations: Explanations, co
 def _show_unexplained(wrong: Sequence[Result], explanations: Explanations, console: Console) -> None:
     """One block for each group of cases that have the same things off, the most serious first."""
     blocks: dict[tuple[str, ...], list[Result]] = {}
+    unexplained: Counter[str] = Counter()
     for result in wrong:
-        if explanations.get(result, NONE).observed:
+        if (explanation := explanations.get(result, NONE)).observed:
             off = (f"{d.stage} {d.tensor}" for d in result.divergences if d.stage == first_stage(result))
-            key = result.implementation, result.case.family, *sorted(off)
-            blocks.setdefault(key, []).append(result)
-    unexplained = sum(map(len, blocks.values()))
-    for of in sorted(blocks.values(), key=_seriousness, reverse=True)[:BLOCKS]:
+            what = "what is named does not explain all of" if explanation.causes else "no known mistake explains"
+            unexplained[what] += 1
+            blocks.setdefault((what, result.implementation, result.case.family, *sorted(off)), []).append(result)
+    ranked = sorted(blocks.items(), key=lambda block: _seriousness(block[1]), reverse=True)
+    for (what, *_), of in ranked[:BLOCKS]:
         # of all of them the one with a line on a tensor that is true of most others
         seen = {result: explanations[result].observed for result in of}
         lines = (line for observed in seen.values() for line in observed)
         common = Counter(line for line in lines if not line.startswith(("step ", "before step ")))
-        first = max(of, key=lambda result: max(common[line] for line in seen[result]))
+        first = max(of, key=lambda result: max((common[line] for line in seen[result]), default=0))
         like = f", as in {len(of) - 1} like it" if len(of) > 1 else ""
-        what = "not all is explained of" if explanations[first].causes else "no known mistake explains"
-        console.print(Text(f"\n{what} {unexplained} of {len(wrong)}; in {first.case.id}{like}:"))
+        console.print(Text(f"\n{what} {unexplained[what]} of {len(wrong)}; in {first.case.id}{like}:"))
         for line in seen[first]:
             console.print(Text(f"  {line}"), soft_wrap=True)
     if len(blocks) > BLOCKS:
-        rest = sorted(blocks.values(), key=_seriousness, reverse=True)[BLOCKS:]
+        rest = [of for _, of in ranked[BLOCKS:]]
         what = f"{sum(map(len, rest))} more of {len(rest)} other kinds, which --json FILE has"
-        console.print(Text(f"\nno known mistake explains {what}"))
+        console.print(Text(f"\nnot explained: {what}"))
 
 
 def _seriousness(results: Sequence[Result]) -> tuple[float, int]:

@@ -26,7 +26,7 @@ ORDER: tuple[Stage, ...] = ("loss", "grads", "state", "params")
 """The stages in the order in which one is the cause of the next."""
 
 SURE = 8
-"""A ratio very near 1 is told only if it holds for at least this many entries."""
+"""A ratio very near 1, or how many digits numbers have, is told only if it holds for at least this many entries."""
 
 LOOKED_AT = 1000
 """So many numbers of a tensor are looked at for how many digits they have."""
@@ -69,21 +69,24 @@ def occurrences(case: Case, batch: Batch, table: str) -> np.ndarray:
     return np.arange(case.model.shapes[table][0]) if ids is None else ids
 
 
-def observations(result: Result, candidate: Implementation) -> list[str]:
-    """What can be seen of a disagreement that no known mistake explains, stage by stage of the step in which it is."""
-    truth, runner, before = outputs(result.case, candidate)
+def observations(result: Result, candidate: Implementation, truth: Implementation | None = None) -> list[str]:
+    """What can be seen of a disagreement that no known mistake explains, stage by stage of the step in which it is.
+
+    truth: what is right; by default the exact values, or the NumPy twin.
+    """
+    right, runner, before = outputs(result.case, candidate, truth)
     seen = [f"before step {result.steps}: right"] if result.steps > 1 else []
     first = first_stage(result)
     for stage in ORDER:
         other = [d for d in result.divergences if d.stage == stage and d.index is None and isinstance(d.got, str)]
         seen += [f"step {result.steps}, {stage}: {d.tensor}: {d.expected} is needed, got {d.got}" for d in other]
-        if stage not in truth.out or stage not in runner.out:
+        if stage not in right.out or stage not in runner.out:
             continue
-        expected, got = (dict(flat(stage, side.out[stage])) for side in (truth, runner))
+        expected, got = (dict(flat(stage, side.out[stage])) for side in (right, runner))
         off = list(dict.fromkeys(d.tensor for d in result.divergences if d.stage == stage and d.tensor in got))
-        right = [name for name in got if name not in off]
-        if off and right:
-            rest = f"right in {', '.join(right)}" if len(right) <= LISTED else "the rest is right"
+        others = [name for name in got if name not in off]
+        if off and others:
+            rest = f"right in {', '.join(others)}" if len(others) <= LISTED else "the rest is right"
             seen.append(f"step {result.steps}, {stage}: off in {', '.join(off)}; {rest}")
         elif got:
             seen.append(f"step {result.steps}, {stage}: {'off in ' + ', '.join(off) if off else 'right'}")
@@ -94,15 +97,17 @@ def observations(result: Result, candidate: Implementation) -> list[str]:
     return seen
 
 
-def outputs(case: Case, candidate: Implementation) -> tuple[Runner, Runner, Params]:
-    """The truth, or the NumPy twin, and the candidate, after the step in which they part; the parameters before it."""
+def outputs(
+    case: Case, candidate: Implementation, truth: Implementation | None = None
+) -> tuple[Runner, Runner, Params]:
+    """What is right and the candidate, after the step in which they part; the parameters before it."""
     weights = case.weights()
-    truth = start(case, "truth", exact if exact.feasible(case) else RIGHT, weights)
+    right = start(case, "right", truth or (exact if exact.feasible(case) else RIGHT), weights)
     runner = start(case, "candidate", candidate, weights)
     before, after = weights, weights
-    for _ in follow(case, [runner], [truth]):
-        before, after = after, truth.out.get("params", after)
-    return truth, runner, before
+    for _ in follow(case, [runner], [right]):
+        before, after = after, right.out.get("params", after)
+    return right, runner, before
 
 
 def facts(
@@ -159,7 +164,8 @@ def digits(expected: np.ndarray, got: np.ndarray) -> list[str]:
     some = got.flat[:LOOKED_AT]
     few = next((n for n in range(2, 16) if all(float(f"{number:.{n}g}") == number for number in some)), None)
     whole = all(float(f"{number:.15g}") == number for number in expected.flat[:LOOKED_AT])
-    return [*found, f"every number has {few} digits; 17 are needed for a float64"] if few and not whole else found
+    told = few and not whole and got.size >= SURE
+    return [*found, f"every number has {few} digits; 17 are needed for a float64"] if told else found
 
 
 def ratio(expected: np.ndarray, got: np.ndarray, allowed: np.ndarray) -> str:

@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 
 from reference.contract import Implementation
 from reference.judge.result import Divergence, Result
+from reference.judge.run import hold
 from reference.mistakes.description import first_stage, observations, place, wrong_of
 from reference.mistakes.explanation import Cause, Explanation
 from reference.mistakes.known import Known, known
@@ -59,11 +60,20 @@ def diagnose(
     for result in nameless:
         near = whole.nearly(result, found)
         nearly = [f"but for digits it equals {whole.every[name].mistake.sentence} ({name})" for name in near]
-        parts = [part.get(result, Explanation()) for part in (gradients, tensors, update)]
-        more = [line for part in parts for line in part.observed]
-        said = (*nearly, *observations(result, candidate), *more, *common.get(result, ()))
-        explanations[result] = Explanation(tuple(cause for part in parts for cause in part.causes), said, near)
+        first, alone, last = (part.get(result, Explanation()) for part in (gradients, tensors, update))
+        causes = (*first.causes, *alone.causes, *last.causes)
+        if first.causes and result in update:
+            seen = list(last.observed) if last.observed != RIGHT_UPDATE else []  # or all is explained
+        elif first.causes:
+            seen = of_its_own_gradients(result, candidate)
+        else:
+            seen = [*observations(result, candidate), *first.observed, *alone.observed, *last.observed]
+        said = (*nearly, *seen, *common.get(result, ())) if seen else ()
+        explanations[result] = Explanation(causes, said, near)
     return explanations
+
+
+RIGHT_UPDATE = ("the update is right, of these gradients",)
 
 
 def named(found: Explained, search: Search) -> dict[Result, Explanation]:
@@ -85,8 +95,15 @@ def of_the_update(failed: Sequence[Result], passed: Sequence[Result], search: Se
     updated = [result for result in failed if any(d.stage in ("params", "state") for d in result.divergences)]
     right = [result for result in updated if search.equal(result.case, [()])]
     found = named(search.explain([result for result in updated if result not in right], passed), search)
-    words = "step {}: the update is right, of these gradients"
-    return found | {result: Explanation(observed=(words.format(result.steps),)) for result in right}
+    return found | {result: Explanation(observed=RIGHT_UPDATE) for result in right}
+
+
+def of_its_own_gradients(result: Result, candidate: Implementation) -> list[str]:
+    """What can be seen of an update, beside the right one of the same gradients."""
+    twin = Updates(candidate)
+    (held,) = hold(result.case, {result.implementation: candidate}, {"the right update": twin}).values()
+    lines = observations(held, candidate, twin) if held.divergences else []
+    return ["beside the right update of the same gradients:", *lines] if lines else []
 
 
 def in_common(failed: Sequence[Result], passed: Sequence[Result]) -> dict[Result, tuple[str, ...]]:

@@ -442,10 +442,16 @@ def explained(search: Search, failed: Sequence[Result], passed: Sequence[Result]
             if not new and several and kind is fine:
                 several -= 1
                 suspects = sorted(found | unsure, key=lambda names: -len((found | unsure)[names]))[:SUSPECTS]
-                sets = search.combined(first_of(rest), suspects)
-                new = search.everywhere_or_here(sets, rest, kind, failed, passed)
+                for case in dict.fromkeys((fullest_of(rest), first_of(rest))):
+                    sets = search.combined(case, suspects)
+                    new = new or search.everywhere_or_here(sets, rest, kind, failed, passed)
             search.carry(new, found, failed)
     return found
+
+
+def fullest_of(results: Sequence[Result]) -> Case:
+    """The case in which most is off, which may show what others hide."""
+    return max(spread(results, len(results)), key=lambda result: len(result.divergences)).case
 
 
 def first_of(results: Sequence[Result]) -> Case:
