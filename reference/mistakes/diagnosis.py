@@ -188,7 +188,7 @@ def causes_of(result: Result, names: Hypothesis, search: Search) -> list[Cause]:
     held = search.held(result.case, others.values())
     first, found = {(d.stage, d.tensor) for d in first_off(result)}, []
     for name in names:
-        without = held[others[name]]
+        without = held[others[name]] if held[others[name]].divergences or len(names) > 1 else result
         if len(names) == 1:  # the effects of a cause are not told
             first = {(d.stage, d.tensor) for d in without.divergences if d.stage == first_stage(without)}
         off = [(d.stage, d.tensor) for d in without.divergences]

@@ -263,8 +263,9 @@ class Search:
         Of those where only rounding is off, nothing is explained. Where all that can be compared is right, and the rest
         has another form, such as a shape, mistakes that leave the same form are looked for.
         """
-        failed = [result for result in results if not self.equal(result.case, [()])]
-        unshaped = [result for result in results if result not in failed and has_other_form(result)]
+        right = {result: self.held(result.case, [()])[()] for result in results}
+        unshaped = [result for result in results if has_other_form(result) and not right[result].divergences]
+        failed = [result for result in results if right[result].verdict != "agree" and result not in unshaped]
         found = plainest(trusted(self, explained(self, failed, passed), failed, passed)) if failed else {}
         if unshaped:
             case = unshaped[0].case

@@ -614,6 +614,13 @@ def test_the_loss_and_each_table_are_searched_by_themselves() -> None:
     assert {cause.tensors for cause in results[0].causes} == {("loss",), ("embedding.weight",), ("fc1.weight",)}
 
 
+def test_what_has_the_form_of_a_known_mistake_is_named() -> None:
+    cases = ["embedding-adagrad-accumulator-dense-f64", "classifier-primes-mse-sgd-dense-f32"]
+    results = diagnosed(MISTAKES["vocabulary-too-small"], cases)
+    assert [names([result]) for result in results] == [{"vocabulary-too-small"}] * 2
+    assert not names(diagnosed(changed((", g\n", ", g | {'fc1.weight': g['fc1.weight'][:-1]}\n")), CLASSIFIERS[:1]))
+
+
 def test_a_mistake_is_named_whatever_the_form_is() -> None:
     single = ("        return self.p\n", "        return {name: value.astype('f') for name, value in self.p.items()}\n")
     assert names(diagnosed(changed(OVERWRITES, single), CLASSIFIERS[:1])) == {"duplicates-overwritten"}
