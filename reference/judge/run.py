@@ -98,7 +98,7 @@ def _run_again(runner: Runner, implementation: Implementation) -> None:
     found = Result(runner.case, runner.name, divergences=tuple(other.divergences)).first_divergence
     if found:
         told = f"step {found.step}, {found.tensor}{bracketed(found.index)}: {found.expected}, then {found.got}"
-    elif other.verdict == "error":
+    elif other.verdict == "error" and other.reason != runner.reason:
         told = f"the second time, {other.reason}"
     else:
         return
