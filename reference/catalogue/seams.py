@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import get_args
+from typing import Literal, get_args
 
 from reference.cases import (
     CBOW,
@@ -18,6 +18,7 @@ from reference.cases import (
     EmbeddingBag,
     HierarchicalSoftmax,
     Linear,
+    Model,
     NegativeSampling,
     SharedNegatives,
     SkipGram,
@@ -63,6 +64,42 @@ def kinks() -> list[Case]:
     return [both for case in cases for both in in_both_dtypes(case)]
 
 
+def limits() -> list[Case]:
+    """Norms that are exactly their limit: of rows, which must stay as they are, and of all gradients together.
+
+    The rows have two entries, as 3 and 4 units, with a unit so small that PyTorch's 1e-7 makes a difference. The
+    gradients are scaled down all the same, since PyTorch adds 1e-6 to their norm.
+    """
+    unit, sgd = 2.0**-16, SGD(lr=0.1)
+    lookup, pairs = Embedding(13, 2, max_norm=5 * unit), SkipGram(7, 3, NegativeSampling(3))
+    cases = [
+        Case("limit", lookup, sgd, Drawn((11,)), steps=1, gain=6 * unit, grid=unit, seed=30),
+        Case("limit", pairs, sgd, Drawn((4,)), steps=1, gain=1e-4, max_norm=5.95997e-5),
+    ]
+    return [both for case in cases for both in in_both_dtypes(case)]
+
+
+def subnormal() -> list[Case]:
+    """Arguments of a maximum, of relu and of log sigmoid that are subnormal, 0.0 or -0.0; their sums are exact.
+
+    Relu's are so in float64 alone. In float32, the gradients behind it would be subnormal too, and have few digits.
+    """
+    largest, pairs = EmbeddingBag(7, 4, mode="max"), SkipGram(7, 3, NegativeSampling(3))
+    relu = Classifier(7, 4, (6,), 3)
+
+    def case(model: Model, data: Drawn, gain: float, dtype: Literal["float64", "float32"]) -> Case:
+        return Case("subnormal", model, SGD(lr=0.1), data, 1, dtype=dtype, seed=30, gain=gain, grid=gain / 4)
+
+    # scores and sums are products of two numbers
+    return [
+        case(largest, Drawn((5, 3)), 2.0**-1023, "float64"),
+        case(largest, Drawn((5, 3)), 2.0**-127, "float32"),
+        case(pairs, Drawn((5,)), 2.0**-512, "float64"),
+        case(pairs, Drawn((5,)), 2.0**-64, "float32"),
+        case(relu, Drawn((5, 2)), 2.0**-512, "float64"),
+    ]
+
+
 def small_rows() -> list[Case]:
     """Every score is right, and saturated: 1 - σ(x) has lost its digits, and no row has a larger entry to hide it.
 
@@ -104,4 +141,4 @@ def many_rows() -> list[Case]:
 
 def seams() -> list[Case]:
     """All of them."""
-    return [*layouts(), *kinks(), *small_rows(), *silent(), *many_rows()]
+    return [*layouts(), *kinks(), *limits(), *subnormal(), *small_rows(), *silent(), *many_rows()]

@@ -99,6 +99,22 @@ def tied_maxima(seen: Seen) -> bool:
     return False
 
 
+def at_the_limit(seen: Seen) -> bool:
+    """The norm of a row that is looked up first is exactly max_norm, or that of all gradients within 1e-6 below it."""
+    limit = seen.option("max_norm")
+    if limit is None or seen.option("norm_type") != 2:
+        return any(limit - 1e-6 < norm <= limit for limit in [seen.case.max_norm] if limit for norm in seen.norms)
+    (name, ids), *_ = seen.looked_up[0].items()
+    squares = (seen.weights[name][ids].astype(float) ** 2).sum(axis=1)
+    return bool((squares == limit**2).any())
+
+
+def subnormal_maxima(seen: Seen) -> bool:
+    """There are subnormal numbers among those whose maximum is taken."""
+    sizes = np.abs(seen.weights["embedding.weight"]) if seen.option("mode") == "max" else np.zeros(1)
+    return bool(((sizes > 0) & (sizes < np.finfo(seen.case.dtype).tiny)).any())
+
+
 def relu_at_0(seen: Seen) -> bool:
     """A unit of the first hidden layer is exactly 0 in the first batch."""
     model, batch = seen.case.model, seen.batches[0]
@@ -196,6 +212,11 @@ FLAGS: dict[str, tuple[Callable[[Seen], Any], str]] = {
         "Looked-up rows with a norm above max_norm are rescaled in the table itself, before the forward pass; other "
         "rows are not [max-norm-forgotten, max-norm-on-a-copy, max-norm-of-every-row, norm-type-forgotten].",
     ),
+    "NormAtTheLimit": (
+        at_the_limit,
+        "A row whose norm is exactly max_norm stays as it is. Gradients with that norm are scaled down, for the 1e-6 "
+        "in the divisor [max-norm-at-the-limit, clipped-above-the-limit-alone].",
+    ),
     "ScaleGradByFreq": (
         lambda s: s.option("scale_grad_by_freq"),
         "The gradient of a row is divided by how often its id occurs in the batch "
@@ -241,6 +262,10 @@ FLAGS: dict[str, tuple[Callable[[Seen], Any], str]] = {
         tied_maxima,
         "Different rows of a bag have the same maximum: all of the gradient goes to the first of them "
         "[max-to-each-equal, max-ties-shared, max-ties-to-the-last].",
+    ),
+    "SubnormalMax": (
+        subnormal_maxima,
+        "Subnormal numbers are not 0, and 0.0 is not larger than -0.0 [subnormals-flushed, max-above-minus-zero].",
     ),
     "PerSampleWeights": (
         lambda s: s.option("weighted"),
@@ -289,11 +314,12 @@ FLAGS: dict[str, tuple[Callable[[Seen], Any], str]] = {
         hits,
         "A negative is the target itself. With keep it counts; with mask it counts neither in the loss nor in the "
         "gradient "
-        "[hits-masked-in-the-loss-alone, hits-masked-in-the-gradient-alone, hits-masked, hits-kept].",
+        "[hits-masked-in-the-loss-alone, hits-masked-in-the-gradient-alone, hits-delete-the-target, hits-masked, "
+        "hits-kept].",
     ),
     "RepeatedNegatives": (
         repeated_negatives,
-        "A negative drawn twice for one target counts twice [negatives-counted-once].",
+        "A negative drawn twice for one target counts twice [negatives-counted-once, duplicates-lost-within-a-pair].",
     ),
     "NegativeSampling": (
         lambda s: isinstance(s.option("objective"), NegativeSampling),
@@ -308,7 +334,7 @@ FLAGS: dict[str, tuple[Callable[[Seen], Any], str]] = {
     "HuffmanPaths": (
         lambda s: isinstance(s.option("objective"), HierarchicalSoftmax),
         "Paths have different lengths. A sign of 0 is past the end and does not count "
-        "[turns-turned, root-left-out, turns-one-node-late].",
+        "[turns-turned, turns-turned-in-the-loss-alone, root-left-out, turns-one-node-late].",
     ),
     "SaturatedSoftmax": (
         saturated_softmax,
@@ -338,7 +364,10 @@ FLAGS: dict[str, tuple[Callable[[Seen], Any], str]] = {
         "[momentum-averaged, dampened-at-first, momentum-of-updates].",
     ),
     "Dampening": (lambda s: s.setting("dampening"), "Not in the first step [dampening-forgotten, dampened-at-first]."),
-    "Nesterov": (lambda s: s.setting("nesterov"), "The gradient plus momentum times the new sum [nesterov-forgotten]."),
+    "Nesterov": (
+        lambda s: s.setting("nesterov"),
+        "The gradient plus momentum times the new sum [nesterov-forgotten, nesterov-of-the-new-velocity].",
+    ),
     "WeightDecay": (
         lambda s: s.setting("weight_decay") and not isinstance(s.case.optimizer, AdamW),
         "The decay is added to the gradient first "
@@ -347,7 +376,7 @@ FLAGS: dict[str, tuple[Callable[[Seen], Any], str]] = {
     "DecoupledWeightDecay": (
         lambda s: s.setting("weight_decay") and isinstance(s.case.optimizer, AdamW),
         "The parameters decay by lr * weight_decay, apart from the gradient "
-        "[decay-coupled, decay-without-the-lr, decay-last].",
+        "[decay-coupled, decay-without-the-lr, decay-by-the-corrected-lr, decay-last].",
     ),
     "BiasCorrection": (
         lambda s: isinstance(s.case.optimizer, Adam | SparseAdam),

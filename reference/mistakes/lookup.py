@@ -66,15 +66,29 @@ def with_one_of(grad, ids, places, d, source):
 
 @mistake(
     "rows_of",
-    "the gradient that averages duplicate ids instead of summing them",
-    wrong="table_grad[rows] = sums / counts[:, None]",
-    right="table_grad[rows] = sums",
+    "the gradient in which each row that was looked up has the sum over all positions, not over its own",
+    wrong="for i in range(len(d)): table_grad[ids] += d[i]",
+    right="np.add.at(table_grad, ids, d)",
 )
-def duplicates_averaged(right: Callable) -> Callable:
+def every_position_to_every_id(right: Callable) -> Callable:
     def wrong(ids, d, num_embeddings, source=None):
         grad = right(ids, d, num_embeddings, source)
-        counts = np.bincount(ids, minlength=num_embeddings)[grad.rows]
-        return replace(grad, values=grad.values / np.maximum(counts, 1)[:, None].astype(d.dtype))
+        total = (d if source is None else d[source]).sum(axis=0)
+        return replace(grad, values=np.tile(total, (len(grad.rows), 1)))
+
+    return wrong
+
+
+@mistake(
+    "rows_of",
+    "the gradient that is scattered anew for each position, and so too large by their number",
+    wrong="for i in range(len(d)): np.add.at(table_grad, ids, d)",
+    right="np.add.at(table_grad, ids, d)",
+)
+def scattered_for_each_position(right: Callable) -> Callable:
+    def wrong(ids, d, *given):
+        grad = right(ids, d, *given)
+        return replace(grad, values=grad.values * d.dtype.type(len(ids)))
 
     return wrong
 
@@ -188,6 +202,22 @@ def max_norm_of_every_row(right: Callable) -> Callable:
 )
 def max_norm_forgotten(right: Callable) -> Callable:
     return lambda *given: None
+
+
+@mistake(
+    "renorm",
+    "the table with rows rescaled whose norm is exactly max_norm, which must stay as they are",
+    wrong="large = norms >= max_norm",
+    right="large = norms > max_norm",
+)
+def max_norm_at_the_limit(right: Callable) -> Callable:
+    def wrong(weight, ids, max_norm, norm_type):
+        rows = np.unique(ids)
+        equal = np.linalg.norm(weight[rows], norm_type, axis=1) == max_norm
+        right(weight, ids, max_norm, norm_type)
+        weight[rows[equal]] *= max_norm / (max_norm + 1e-7)
+
+    return wrong
 
 
 @mistake(

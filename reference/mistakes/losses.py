@@ -64,6 +64,19 @@ def target_not_subtracted(gradient, logits, target, **options):
 
 @mistake(
     "cross_entropy",
+    "the gradient through the diagonal of softmax's Jacobian alone, p (1 - p)",
+    wrong="d = -onehot / p * p * (1 - p)",
+    right="d = softmax(logits) - onehot",
+    sources=("Apiquet/DeepLearningFrameworkFromScratchCpp#1",),
+)
+@in_backward
+def softmax_diagonal_alone(gradient, logits, target, **options):
+    q, divisor = distribution(logits, target, **options)
+    return q * (np.exp(log_softmax(logits)) - 1) / divisor
+
+
+@mistake(
+    "cross_entropy",
     "the loss of probabilities after a second softmax",
     wrong="loss = cross_entropy(softmax(logits), target)",
     right="loss = cross_entropy(logits, target)",
@@ -151,6 +164,23 @@ def softmax_overflows(right: Callable) -> Callable:
         if np.isfinite(p).all():
             return right(logits, target, **options)
         return -(q * np.log(p)).sum() / divisor, lambda: (p * q.sum(axis=1, keepdims=True) - q) / divisor
+
+    return wrong
+
+
+@mistake(
+    "cross_entropy",
+    "the loss -log(softmax(logits)), which is infinite where the softmax is too small for the dtype",
+    wrong="loss = -np.log(softmax(logits)[range(N), target]).mean()",
+    right="loss = -log_softmax(logits)[range(N), target].mean()",
+    sources=("deeplearning4j/deeplearning4j#785", "allenai/allennlp#2797"),
+)
+def softmax_underflows(right: Callable) -> Callable:
+    def wrong(logits, target, **options):
+        loss, backward = right(logits, target, **options)
+        q, _ = distribution(logits, target, **options)
+        lost = (q > 0) & (np.exp(log_softmax(logits)) == 0)
+        return (logits.dtype.type(np.inf) if lost.any() else loss), backward
 
     return wrong
 

@@ -173,6 +173,21 @@ def kink_at_0(gradient, d, x):
 
 @mistake(
     "log_sigmoid",
+    "the loss -log(sigmoid(score) + 1e-9), although the gradient is of -log(sigmoid(score))",
+    wrong="loss = -np.log(sigmoid(scores) + 1e-9)",
+    right="loss = -log_sigmoid(scores)",
+    sources=("slryou41/AnchorLoss#2",),
+)
+def log_of_shifted_sigmoid(right: Callable) -> Callable:
+    def wrong(x):
+        log_p, backward = right(x)
+        return np.log(np.exp(log_p) + x.dtype.type(1e-9)), backward
+
+    return wrong
+
+
+@mistake(
+    "log_sigmoid",
     "the loss log(1 - sigmoid(-x)), which is -inf where the sigmoid is saturated",
     wrong="loss = -np.log(1 - sigmoid(scores))",
     right="loss = -log_sigmoid(-scores)",
@@ -194,6 +209,22 @@ def log_of_one_minus_sigmoid(right: Callable) -> Callable:
 @in_backward
 def saturated_skipped(gradient, d, x):
     return gradient * (np.abs(x) < 6)
+
+
+@mistake(
+    "decisions",
+    "the gradient that counts a word once among those of one pair, however often it was drawn",
+    wrong="for n in range(N): table_grad[ids[n]] += d[n][:, None] * hidden[n]",
+    right="for n in range(N): np.add.at(table_grad, ids[n], d[n][:, None] * hidden[n])",
+    sources=("ZacBi/CS224n-2019-solutions#5",),
+)
+@in_backward
+def duplicates_lost_within_a_pair(gradients, hidden, table, ids, signs, reduction, sparse):
+    counted = np.abs(signs)
+    _, d_log_p = log_sigmoid(signs * scores_of(hidden, table, ids))
+    again = (ids[:, :, None] == ids[:, None, :]) & (counted[:, None, :] > 0) & ~np.tri(ids.shape[1], dtype=bool)
+    d = signs * d_log_p(-counted / divisor_of(hidden, reduction)) * ~again.any(axis=2)
+    return gradients[0], answered(hidden, table, ids, d, sparse)[1]
 
 
 # --- negative sampling -----------------------------------------------------------------------------------------------
@@ -223,6 +254,28 @@ def hits_masked_in_the_gradient_alone(right: Callable) -> Callable:
     def wrong(hidden, table, batch, accidental_hits, **options):
         loss, _ = right(hidden, table, batch, accidental_hits="keep", **options)
         return loss, right(hidden, table, batch, accidental_hits="mask", **options)[1]
+
+    return wrong
+
+
+@mistake(
+    "negative_sampling",
+    "the gradient without that of a target which is also among its negatives",
+    wrong="d[ids == ids[accidental]] = 0",
+    right="d = np.where(is_target, -sigmoid(-scores), sigmoid(scores))",
+    sources=("https://github.com/ddbourgin/numpy-ml/blob/master/numpy_ml/neural_nets/losses/losses.py",),
+)
+def hits_delete_the_target(right: Callable) -> Callable:
+    def wrong(hidden, table, batch, accidental_hits, reduction, sparse):
+        loss, _ = right(hidden, table, batch, accidental_hits=accidental_hits, reduction=reduction, sparse=sparse)
+        targets = batch.targets[:, None]
+        ids, hits = np.concatenate([targets, batch.negatives], axis=1), batch.negatives == targets
+        signs = np.full(ids.shape, -1, hidden.dtype)
+        signs[:, 0] = ~hits.any(axis=1)
+        signs[:, 1:][hits & (accidental_hits == "mask")] = 0
+        _, d_log_p = log_sigmoid(signs * scores_of(hidden, table, ids))
+        d = signs * d_log_p(-np.abs(signs) / divisor_of(hidden, reduction))
+        return loss, lambda: answered(hidden, table, ids, d, sparse)
 
     return wrong
 
@@ -309,6 +362,21 @@ def times(gradient, factor):
 )
 def turns_turned(right: Callable) -> Callable:
     return lambda hidden, table, batch, **options: right(hidden, table, replace(batch, signs=-batch.signs), **options)
+
+
+@mistake(
+    "hierarchical_softmax",
+    "the loss with turns the wrong way round, although the gradient has them right",
+    wrong="sign = (-1) ** code; loss = -log_sigmoid(-sign * score); d = (1 - code - sigmoid(score))",
+    right="sign = (-1) ** code; loss = -log_sigmoid(sign * score); d = (1 - code - sigmoid(score))",
+    sources=("https://github.com/piskvorky/gensim/blob/3.8.3/gensim/models/word2vec.py",),
+)
+def turns_turned_in_the_loss_alone(right: Callable) -> Callable:
+    def wrong(hidden, table, batch, **options):
+        loss, _ = right(hidden, table, replace(batch, signs=-batch.signs), **options)
+        return loss, right(hidden, table, batch, **options)[1]
+
+    return wrong
 
 
 @mistake(

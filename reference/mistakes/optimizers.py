@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from numpy_impl.optimizers import place
+from numpy_impl.optimizers import AdamW, place, total_norm
 from reference.contract import RowGrad
 from reference.mistakes.planting import Plant, mistake
 
@@ -208,6 +208,28 @@ def dampening_forgotten(right: Callable) -> Callable:
 )
 def nesterov_forgotten(right: Callable) -> Callable:
     return optioned(lambda o: {"nesterov": False})(right)
+
+
+@mistake(
+    "SGD.update",
+    "the update of Nesterov's momentum with the new velocity in the place of the old one",
+    wrong="v = momentum * v - lr * grad; param += momentum ** 2 * v - (1 + momentum) * lr * grad",
+    right="param += momentum ** 2 * v - (1 + momentum) * lr * grad; v = momentum * v - lr * grad",
+    sources=(
+        "PaddlePaddle/Paddle#12231",
+        "https://github.com/oreilly-japan/deep-learning-from-scratch-2/blob/master/common/optimizer.py",
+    ),
+)
+def nesterov_of_the_new_velocity(right: Callable) -> Callable:
+    def wrong(self, name, param, at, grad):
+        if not self.options.nesterov:
+            return right(self, name, param, at, grad)
+        (buf,) = self.state_of(name)
+        before = buf.copy()
+        right(self, name, param, at, grad)
+        param -= self.lr * self.options.momentum**2 * (buf - before)
+
+    return wrong
 
 
 # --- Adagrad, RMSprop ------------------------------------------------------------------------------------------------
@@ -436,6 +458,23 @@ def amsgrad_forgotten(right: Callable) -> Callable:
     return optioned(lambda o: {"amsgrad": False})(right)
 
 
+@mistake(
+    "Adam.update",
+    "the update whose weight decay is multiplied by the bias-corrected learning rate",
+    wrong="lr *= np.sqrt(c2) / c1; param *= 1 - lr * weight_decay",
+    right="param *= 1 - lr * weight_decay; lr *= np.sqrt(c2) / c1",
+    sources=("Oneflow-Inc/oneflow#5960",),
+)
+def decay_by_the_corrected_lr(right: Callable) -> Callable:
+    def wrong(self, name, *given):
+        if not isinstance(self, AdamW):
+            return right(self, name, *given)
+        c1, c2 = (1 - beta ** (float(self.state["step"][name]) + 1) for beta in self.options.betas)
+        optioned(lambda o: {"weight_decay": o.weight_decay * c2**0.5 / c1})(right)(self, name, *given)
+
+    return wrong
+
+
 # --- clipping --------------------------------------------------------------------------------------------------------
 
 
@@ -448,6 +487,20 @@ def amsgrad_forgotten(right: Callable) -> Callable:
 )
 def clipping_forgotten(right: Callable) -> Callable:
     return lambda grads, max_norm: None
+
+
+@mistake(
+    "clip_grad_norm_",
+    "the update with gradients that are only clipped above max_norm; PyTorch's 1e-6 clips at max_norm too",
+    wrong="if total_norm > max_norm: grad *= max_norm / (total_norm + 1e-6)",
+    right="grad *= min(max_norm / (total_norm + 1e-6), 1)",
+)
+def clipped_above_the_limit_alone(right: Callable) -> Callable:
+    def wrong(grads, max_norm):
+        if total_norm([place(grad)[1] for grad in grads]) > max_norm:
+            right(grads, max_norm)
+
+    return wrong
 
 
 @mistake(

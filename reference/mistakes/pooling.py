@@ -55,6 +55,32 @@ def mode_of(ids, weight, sparse, offsets=None, mode="mean", *options):
     return mode
 
 
+@mistake(
+    "embedding_bag",
+    "the gradient that counts an id once in each bag, however often it occurs there",
+    wrong="for bag, d in zip(ids, d_pooled): table_grad[bag] += d / len(bag)",
+    right="for bag, d in zip(ids, d_pooled): np.add.at(table_grad, bag, d / len(bag))",
+    sources=("https://github.com/ddbourgin/numpy-ml/blob/master/numpy_ml/neural_nets/layers/layers.py",),
+)
+def duplicates_lost_within_a_bag(right: Callable) -> Callable:
+    def wrong(ids, weight, sparse, offsets=None, mode="mean", padding_idx=None, include_last_offset=False):
+        given = ids, weight, sparse, offsets, mode, padding_idx, include_last_offset
+        pooled, backward = right(*given)
+        if mode == "max":
+            return pooled, backward
+        all_ids, bag, _ = flat(ids, offsets, include_last_offset)
+        bag, all_ids = np.unique(np.stack([bag, all_ids])[:, all_ids != padding_idx], axis=1)
+        divisor = np.maximum(sizes(*given)[1], 1) if mode == "mean" else 1
+
+        def once(d):
+            rows = rows_of(all_ids, d / divisor, len(weight), bag)
+            return rows if sparse else rows.dense()
+
+        return pooled, once
+
+    return wrong
+
+
 def divided_by(divisor: Callable) -> Callable:
     """A plant: means divided by divisor(sizes of the bags, numbers of ids that count), in both passes."""
 
@@ -175,6 +201,48 @@ def max_to_each_equal(right: Callable) -> Callable:
         return pooled, lambda d: rows_of(all_ids, equal * d[bag], len(weight)).dense()
 
     return wrong
+
+
+@mistake(
+    "embedding_bag",
+    "the gradient of a maximum for which 0.0 is larger than -0.0, as for Java's Math.max",
+    wrong="winner = np.lexsort((~np.signbit(vectors), vectors), axis=0)[-1]",
+    right="winner = vectors.argmax(axis=0)",
+    sources=("https://docs.oracle.com/en/java/javase/21/docs/api/java.base/java/lang/Math.html",),
+)
+def max_above_minus_zero(right: Callable) -> Callable:
+    def wrong(ids, weight, sparse, offsets=None, mode="mean", *options):
+        given = sparse, offsets, mode, *options
+        pooled, backward = right(ids, weight, *given)
+        if mode != "max" or not (weight == 0).any():
+            return pooled, backward
+        above = np.where((weight == 0) & ~np.signbit(weight), np.nextafter(weight.dtype.type(0), 1), weight)
+        return pooled, right(ids, above, *given)[1]
+
+    return wrong
+
+
+# --- numbers that are too small --------------------------------------------------------------------------------------
+
+
+def flushed(x):
+    """The array with 0 for what is smaller than the smallest normal number."""
+    return np.where(np.abs(x) < np.finfo(x.dtype).tiny, 0, x).astype(x.dtype)
+
+
+@mistake(
+    "embedding_bag",
+    "that of subnormal numbers flushed to zero, as by set_flush_denormal(True), -ffast-math and XLA",
+    wrong="torch.set_flush_denormal(True)",
+    right="torch.set_flush_denormal(False)",
+    sources=(
+        "clearlinux/distribution#2809",
+        "https://docs.pytorch.org/docs/stable/generated/torch.set_flush_denormal.html",
+    ),
+    also={"relu": lambda right: lambda x: right(flushed(x))},
+)
+def subnormals_flushed(right: Callable) -> Callable:
+    return lambda ids, weight, *given: right(ids, flushed(weight), *given)
 
 
 # --- offsets ---------------------------------------------------------------------------------------------------------

@@ -13,9 +13,11 @@ import numpy as np
 from numpy_impl.embedding_bag import flat
 from numpy_impl.functional import gelu as erf_form
 from numpy_impl.functional import gelu_tanh as tanh_form
+from numpy_impl.functional import sigmoid
 from numpy_impl.kernels.rows import rows_of
 from numpy_impl.optimizers import AdamW, place, total_norm, with_decay
 from reference.mistakes.losses import distribution
+from reference.mistakes.objectives import answered, divisor_of, scores_of
 from reference.mistakes.optimizers import dampened_at_first, optioned
 from reference.mistakes.planting import Mistake, entered_in, in_backward
 
@@ -121,6 +123,43 @@ def gelu_by_erf(right: Callable) -> Callable:
     return erf_form
 
 
+@variant(
+    ("gelu", "gelu_tanh"),
+    "the form x * sigmoid(1.702 x) of gelu, as in the CLIP models",
+    wrong="y = x * sigmoid(1.702 * x)",
+    right="y = gelu(x)",
+    sources=(
+        "https://arxiv.org/abs/1606.08415",
+        "https://github.com/openai/CLIP/blob/main/clip/model.py",
+    ),
+)
+def gelu_by_sigmoid(right: Callable) -> Callable:
+    def wrong(x):
+        y, d_sigmoid = sigmoid(1.702 * x)
+        return x * y, lambda d: d * y + 1.702 * d_sigmoid(d * x)
+
+    return wrong
+
+
+# --- duplicates ------------------------------------------------------------------------------------------------------
+
+
+@variant(
+    "rows_of",
+    "the gradient that averages duplicate ids instead of summing them, as in DGL's sparse optimizers",
+    wrong="table_grad[rows] = sums / counts[:, None]",
+    right="table_grad[rows] = sums",
+    sources=("https://github.com/dmlc/dgl/blob/master/python/dgl/optim/pytorch/sparse_optim.py",),
+)
+def duplicates_averaged(right: Callable) -> Callable:
+    def wrong(ids, d, num_embeddings, source=None):
+        grad = right(ids, d, num_embeddings, source)
+        counts = np.bincount(ids, minlength=num_embeddings)[grad.rows]
+        return replace(grad, values=grad.values / np.maximum(counts, 1)[:, None].astype(d.dtype))
+
+    return wrong
+
+
 # --- padding, norms --------------------------------------------------------------------------------------------------
 
 
@@ -152,6 +191,24 @@ def max_norm_itself(right: Callable) -> Callable:
         right(weight, ids, max_norm, norm_type)
         large = norms > max_norm
         weight[rows[large]] *= ((norms[large] + 1e-7) / norms[large])[:, None]
+
+    return wrong
+
+
+@variant(
+    "renorm",
+    "the table with shorter rows divided by (norm + 1e-7) and multiplied by the norm too, as in Keras's MaxNorm",
+    wrong="weight[rows] *= np.clip(norms, 0, max_norm) / (norms + 1e-7)",
+    right="weight[rows] *= np.where(norms > max_norm, max_norm / (norms + 1e-7), 1)",
+    sources=("https://github.com/keras-team/keras/blob/master/keras/src/constraints/constraints.py",),
+)
+def max_norm_of_short_rows(right: Callable) -> Callable:
+    def wrong(weight, ids, max_norm, norm_type):
+        rows = np.unique(ids)
+        norms = np.linalg.norm(weight[rows], norm_type, axis=1)
+        right(weight, ids, max_norm, norm_type)
+        short = norms <= max_norm
+        weight[rows[short]] *= (norms[short] / (norms[short] + 1e-7))[:, None]
 
     return wrong
 
@@ -233,6 +290,22 @@ def mse_halved(right: Callable) -> Callable:
 
 
 @variant(
+    "mse_loss",
+    "the squared error summed over the examples but averaged over the outputs of each, as in Keras",
+    wrong="loss = ((output - target) ** 2).mean(axis=1).sum()",
+    right="loss = ((output - target) ** 2).sum()",
+    sources=("https://keras.io/api/losses/regression_losses/",),
+)
+def mse_averaged_over_outputs(right: Callable) -> Callable:
+    def wrong(output, target, reduction):
+        loss, backward = right(output, target, reduction=reduction)
+        divisor = output.dtype.type(output.shape[1] if reduction == "sum" else 1)
+        return loss / divisor, lambda: backward() / divisor
+
+    return wrong
+
+
+@variant(
     "least_squares",
     "half the weighted squares, as in glove.c",
     wrong="loss = (weight * difference ** 2).sum() / 2",
@@ -270,6 +343,22 @@ def hits_kept(right: Callable) -> Callable:
         return right(hidden, table, batch, accidental_hits="keep", **options)
 
     return wrong
+
+
+@variant(
+    "decisions",
+    "the gradient with the sigmoid from a table of 1000 entries from -6 to 6, and 0 or 1 beyond, as in word2vec.c",
+    wrong="sigmoid = table[int((score + 6) * 83)] if abs(score) <= 6 else float(score > 0)",
+    right="sigmoid = 1 / (1 + np.exp(-score))",
+    sources=("https://github.com/tmikolov/word2vec/blob/master/word2vec.c",),
+)
+@in_backward
+def sigmoid_from_a_table(gradients, hidden, table, ids, signs, reduction, sparse):
+    scores = scores_of(hidden, table, ids)
+    entry = np.floor((scores + 6) * 83)  # 1000 / 6 / 2 in integers
+    found = np.where(np.abs(scores) > 6, scores > 0, sigmoid(entry / 500 * 6 - 6)[0])
+    d = (found - (signs > 0)) * np.abs(signs) / divisor_of(hidden, reduction)
+    return answered(hidden, table, ids, d.astype(hidden.dtype), sparse)
 
 
 # --- optimizers: eps and where sums begin ----------------------------------------------------------------------------
@@ -381,6 +470,42 @@ def momentum_averaged(right: Callable) -> Callable:
 
 
 @variant(
+    "RMSprop.update",
+    "the update of RMSprop with the learning rate inside the momentum, as in Keras and Optax",
+    wrong="buf = momentum * buf + lr * grad / (np.sqrt(v) + eps); param -= buf",
+    right="buf = momentum * buf + grad / (np.sqrt(v) + eps); param -= lr * buf",
+    sources=("https://www.tensorflow.org/api_docs/python/tf/raw_ops/ApplyRMSProp",),
+)
+def momentum_of_scaled_updates(right: Callable) -> Callable:
+    def wrong(self, name, *given):
+        if not self.options.momentum:
+            return right(self, name, *given)
+        buf, lr = self.state["momentum_buffer"][name], self.lr
+        buf /= lr
+        right(self, name, *given)
+        buf *= lr
+
+    return wrong
+
+
+@variant(
+    "Adagrad.update",
+    "the update with one accumulator for each row, of the mean of its squares, as in FBGEMM, TorchRec and DLRM",
+    wrong="total += (grad ** 2).mean(axis=1); param -= lr * grad / (np.sqrt(total) + eps)[:, None]",
+    right="total += grad ** 2; param -= lr * grad / (np.sqrt(total) + eps)",
+    sources=("https://github.com/facebookresearch/dlrm/blob/main/optim/rwsadagrad.py",),
+)
+def accumulator_of_each_row(right: Callable) -> Callable:
+    def wrong(self, name, param, at, grad):
+        if param.ndim > 1:
+            squares = with_decay(grad, param, self.options.weight_decay) ** 2
+            self.state["sum"][name][at] += squares.mean(axis=-1, keepdims=True) - squares
+        right(self, name, param, at, grad)
+
+    return wrong
+
+
+@variant(
     "Adam.update",
     "the update where amsgrad takes the largest bias-corrected second moment, as in Optax",
     wrong="largest = np.maximum(largest, v / c2); param -= lr / c1 * m / (np.sqrt(largest) + eps)",
@@ -476,6 +601,31 @@ def moments_dense(right: Callable) -> Callable:
         right(self, name, param, ..., dense)
 
     return wrong
+
+
+@variant(
+    "SparseAdam.update",
+    "the update with a bias correction by the steps of each row, as in DGL, instead of those of the table",
+    wrong="steps[rows] += 1; c1, c2 = 1 - beta1 ** steps[rows], 1 - beta2 ** steps[rows]",
+    right="step += 1; c1, c2 = 1 - beta1 ** step, 1 - beta2 ** step",
+    sources=("https://github.com/dmlc/dgl/blob/master/python/dgl/optim/pytorch/sparse_optim.py",),
+)
+def steps_of_each_row(right: Callable) -> Callable:
+    def wrong(self, name, param, at, grad):
+        before = param[at].copy()
+        steps = vars(self).setdefault("steps", {}).setdefault(name, np.zeros(len(param)))
+        steps[at] += 1
+        right(self, name, param, at, grad)
+        every = corrected(self.options.betas, float(self.state["step"][name]))
+        factor = corrected(self.options.betas, steps[at])[:, None] / every
+        param[at] = before + (param[at] - before) * factor.astype(param.dtype)
+
+    return wrong
+
+
+def corrected(betas, step):
+    """The factor by which the bias correction changes the learning rate."""
+    return (1 - betas[1] ** step) ** 0.5 / (1 - betas[0] ** step)
 
 
 @variant(
@@ -590,9 +740,9 @@ def clipped_one_by_one(right: Callable) -> Callable:
 )
 def clipped_to_the_norm_itself(right: Callable) -> Callable:
     def wrong(grads, max_norm):
-        norm = total_norm([place(grad)[1] for grad in grads])
-        right(grads, max_norm)
-        for grad in grads if norm > max_norm else []:
-            place(grad)[1][...] *= (norm + 1e-6) / norm
+        values = [place(grad)[1] for grad in grads]
+        factor = max_norm / max(total_norm(values), max_norm)
+        for value in values:
+            value *= factor
 
     return wrong

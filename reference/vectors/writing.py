@@ -29,7 +29,7 @@ def written(case: Case) -> str:
         loss, grads = trainer.loss_and_grads(batch)
         norms.append(np.sqrt(sum(float((np.asarray(_values(grads[name])) ** 2).sum()) for name in weights)))
         trainer.step()
-        step = {"loss": loss, "grads": grads, "params": trainer.params()}
+        step = {"loss": np.array(loss, case.dtype), "grads": grads, "params": trainer.params()}
         steps.append(step | ({"state": trainer.state()} if case.optimizer.state else {}))
     flags = flags_of(Seen(case, weights, batches, norms))
     vector = {
@@ -52,29 +52,30 @@ def written(case: Case) -> str:
         "batches": batches,
         "steps": steps,
     }
-    return laid_out(jsonable(vector, case.dtype)) + "\n"
+    return laid_out(jsonable(vector)) + "\n"
 
 
 def _values(gradient: Any) -> np.ndarray:
     return gradient.values if isinstance(gradient, RowGrad) else gradient
 
 
-def jsonable(value: Any, dtype: str) -> Any:
-    """The value for JSON. Numbers get the fewest digits that identify them in the dtype; a dataclass gets its kind."""
+def jsonable(value: Any) -> Any:
+    """The value for JSON. Arrays get the fewest digits that identify them in their dtype; a dataclass gets its kind.
+
+    Options are float64 in every case.
+    """
     match value:
         case RowGrad():
-            return {"rows": value.rows.tolist(), "values": jsonable(value.values, dtype)}
+            return {"rows": value.rows.tolist(), "values": jsonable(value.values)}
         case np.ndarray():
             # a float32 gets only as many digits as a float32 needs
             return value.astype(str).astype(float).tolist() if value.dtype == np.float32 else value.tolist()
         case dict():
-            return {name: jsonable(part, dtype) for name, part in value.items()}
+            return {name: jsonable(part) for name, part in value.items()}
         case list() | tuple():
-            return [jsonable(part, dtype) for part in value]
-        case float() if dtype == "float32" and np.float32(value) == value:
-            return float(str(np.float32(value)))
+            return [jsonable(part) for part in value]
     if is_dataclass(value):
-        parts = {part.name: jsonable(getattr(value, part.name), dtype) for part in fields(value)}
+        parts = {part.name: jsonable(getattr(value, part.name)) for part in fields(value)}
         return {"kind": type(value).__name__, **parts}
     return value
 

@@ -324,6 +324,7 @@ def test_names_and_sentences_are_used_once() -> None:
 
 WHOSE = (
     *("JAX", "torch", "PyTorch", "Keras", "TensorFlow", "HIPS autograd", "Caffe", "Optax", "Hugging Face", "fairseq"),
+    *("DGL", "FBGEMM", "CLIP"),
     *("scikit-learn", "word2vec.c", "glove.c", "a loop", "the formula"),
 )
 

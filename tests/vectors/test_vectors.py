@@ -99,7 +99,7 @@ def test_numbers_are_as_short_as_their_dtype_allows(dtype: str) -> None:
     random_bits = np.random.default_rng(0).integers(0, 2**32, 2000, dtype=np.uint32)
     numbers = random_bits.view("float32") if dtype == "float32" else random_bits.astype("float64") / 3
     numbers = numbers[np.isfinite(numbers)].astype(dtype)
-    written = [json.dumps(x) for x in jsonable(numbers, dtype)]
+    written = [json.dumps(x) for x in jsonable(numbers)]
     assert np.array([float(text) for text in written]).astype(dtype).tobytes() == numbers.tobytes()
     digits = [len(text.lstrip("-").split("e")[0].replace(".", "").strip("0")) for text in written]
     assert max(digits) == (9 if dtype == "float32" else 17)
@@ -128,6 +128,14 @@ def test_everything_occurs() -> None:
             assert {m.reduction for m in own} == {"mean", "sum"}
         tables = {(type(m), found.case.sparse) for m, found in zip(models, here, strict=True) if m.tables}
         assert len(tables) == 2 * (len(cases.MODELS) - 1)
+
+
+def test_options_are_read_back_as_they_are() -> None:
+    """To the last digit, in float32 too: a norm that is exactly max_norm is not above it."""
+    for found in VECTORS:
+        case = CASES[found.case.id]
+        assert (found.case.model, found.case.optimizer) == (case.model, case.optimizer)
+        assert found.case.max_norm == case.max_norm
 
 
 def test_what_is_read_back_is_the_case() -> None:
