@@ -12,10 +12,14 @@ import threadpoolctl
 from reference import exact
 from reference.cases import Case
 from reference.catalogue import catalogue
+from reference.commands.report import blindness
 from reference.commands.twins import twins
+from reference.commands.verify import coverage_of
 from reference.errors import BadInput
 from reference.judge.load import load
+from reference.judge.result import Result
 from reference.judge.run import judge
+from reference.mistakes.blind import Coverage
 from reference.mistakes.diagnosis import diagnose
 from tests.tools.agreement import Held
 
@@ -40,13 +44,16 @@ def pytest_configure(config: pytest.Config) -> None:
             if candidate:  # its warnings are shown, as on the command line; ours are errors
                 warnings.simplefilter("default")
             results = list(judge(case, implementations, yardsticks).values())
+            config.stash[RESULTS] += results
             return Held(results, diagnose(implementations[candidate], results) if candidate else {})
 
-    config.stash[RUN] = run
+    config.stash[RUN], config.stash[RESULTS] = run, []
 
 
 CASES = pytest.StashKey[dict]()
 RUN = pytest.StashKey[object]()
+RESULTS = pytest.StashKey[list[Result]]()
+COVERAGE = pytest.StashKey[Coverage | None]()
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -101,11 +108,20 @@ def held(request: pytest.FixtureRequest) -> Held:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     if config.getoption("--candidate") and not terminalreporter.stats.get("passed"):
         terminalreporter.write_line("the candidate covered nothing")
+    for sentence in blindness(coverage) if (coverage := config.stash.get(COVERAGE, None)) else ():
+        terminalreporter.write_line(sentence)
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """A candidate that covers no case has not passed."""
-    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
-    if session.config.getoption("--candidate") and exitstatus == 0 and not hasattr(session.config, "workerinput"):
-        session.exitstatus = 0 if reporter.stats.get("passed") else NOTHING_COVERED
+    """A candidate that covers no case, or only cases that are blind to a common mistake, has not passed.
+
+    With -n, the results are in other processes, and nothing is known of what they are blind to.
+    """
+    config = session.config
+    if not config.getoption("--candidate") or exitstatus != 0 or hasattr(config, "workerinput"):
+        return
+    coverage = config.stash[COVERAGE] = coverage_of(config.stash[RESULTS])
+    passed = config.pluginmanager.get_plugin("terminalreporter").stats.get("passed")
+    if not passed or (coverage and coverage.core):
+        session.exitstatus = NOTHING_COVERED

@@ -14,7 +14,7 @@ from reference.commands.exit_codes import AGREE
 from reference.commands.files import check_writable, write_whole
 from reference.commands.progress import tracked
 from reference.commands.report import as_json, show
-from reference.commands.verify import exit_code, explained
+from reference.commands.verify import coverage_of, exit_code, explained
 from reference.environment import environment
 from reference.errors import BadInput, Unsupported
 from reference.vectors.checking import checked
@@ -66,12 +66,12 @@ def write_vectors(options: argparse.Namespace) -> int:
 
 
 def check_vectors(options: argparse.Namespace) -> int:
-    """Compare the results of a program, in any language, with test vectors."""
+    """Compare the results of a program, in any language, with test vectors. After an agreement, say what they show."""
     if options.json:
         check_writable(options.json)
     results, given = checked(options.vectors or [HERE], options.results)
-    explanations = explained({str(options.results): given}, results)
+    explanations, coverage = explained({str(options.results): given}, results), coverage_of(results)
     if options.json:
-        write_whole(options.json, as_json(results, explanations, environment()))
-    show(results, explanations, Console(width=None if sys.stdout.isatty() else 200))
-    return exit_code(results)
+        write_whole(options.json, as_json(results, explanations, environment(), coverage))
+    show(results, explanations, Console(width=None if sys.stdout.isatty() else 200), coverage)
+    return exit_code(results, coverage)

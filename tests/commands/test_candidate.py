@@ -29,7 +29,7 @@ UPDATES = MINE.replace(".mean(), g\n", ".mean(), None\n")
 @pytest.mark.parametrize(
     ("module", "cases", "code", "says"),
     [
-        (MINE, "classifier-dialogue-sgd-dense", 0, ["2 passed"]),
+        (MINE, "classifier-dialogue-sgd-dense", 0, ["2 passed", "these 2 cases would notice "]),
         (
             WRONG,
             "classifier-dialogue-sgd-dense-f64",
@@ -39,8 +39,9 @@ UPDATES = MINE.replace(".mean(), g\n", ".mean(), None\n")
         (WARNS, "classifier-dialogue-sgd-dense", 0, ["2 passed", "RuntimeWarning: divide by zero", "mine.py:"]),
         (UPDATES, "classifier-dialogue-sgd-dense", 5, ["2 skipped"]),
         (MINE, "linear-one", 5, ["the candidate covered nothing"]),
+        (MINE, "classifier-one-sgd", 5, ["2 passed", "no case of classifier that agrees would notice mean-"]),
     ],
-    ids=["right", "wrong", "a warning", "no gradients", "nothing covered"],
+    ids=["right", "wrong", "a warning", "no gradients", "nothing covered", "too little covered"],
 )
 def test_a_candidate_inside_pytest(
     tmp_path: Path,

@@ -27,7 +27,7 @@ from reference.catalogue import catalogue
 from reference.commands.files import complain, write_whole
 from reference.errors import BadInput
 from reference.mistakes.known import known
-from tests.tools.readmes import KNOWN, ROOT, UNKNOWN, changed, readmes
+from tests.tools.readmes import KNOWN, MINE, ROOT, UNKNOWN, changed, readmes
 
 
 @dataclass(frozen=True)
@@ -246,6 +246,12 @@ def described() -> str:
     return fenced(cut(_verdict(UNKNOWN), "no known mistake"))
 
 
+def blind() -> str:
+    """What is said of mine.py where it is compared in two cases with bags of one id."""
+    printed = output("verify", "classifier-one-sgd-dense", "--candidate", "mine.py", code=5, mine=MINE)
+    return fenced(cut(printed, r"\d+ cases: ", "Python "))
+
+
 def _verdict(line: tuple[str, str]) -> str:
     return cut(output("verify", "classifier", "--candidate", "mine.py", code=1, mine=changed(*line)), "disagree ", HELD)
 
@@ -308,6 +314,7 @@ FIGURES = {
     "tolerance": Figure(tolerance),
     "candidate": Figure(candidate),
     "described": Figure(described),
+    "blind": Figure(blind),
     "counts": Figure(counts),
     "results": Figure(results),
     "train": Figure(train, SLOW),

@@ -61,7 +61,7 @@ def test_the_commands_of_the_readme(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         else:
             assert program == ".venv/bin/twingrad"
             # fewer cases than the README's, to be quick
-            assert main(["classifier-one" if part == "classifier" else part for part in arguments]) == 0
+            assert main(["classifier-dialogue-sgd" if part == "classifier" else part for part in arguments]) == 0
 
 
 WRONG = {

@@ -338,13 +338,30 @@ def test_the_results_that_the_readme_shows(vectors: Command) -> None:
     put("r", "shown", shown)
     put("v", "one", written(json.loads(shown)["case"]))
     code, out, _ = vectors("check", "v", "--results", "r/shown.json")
-    assert code == 0
+    assert code == 5  # a batch of one id
     assert "1 of 1: not covered: steps from 2 on" in out
+
+
+def test_an_agreement_says_what_it_could_not_have_noticed(two: Command) -> None:
+    """As that of `verify` does: no id of this vector occurs twice."""
+    name = "embedding-one-sgd-rows-f64"
+    put("v", name, written(name))
+    put("r", name, results_of(name))
+    code, out, _ = two("check", f"v/{name}.json", "--results", f"r/{name}.json", "--json", "found.json")
+    assert code == 5
+    assert "too little was covered: no case of embedding that agrees would notice duplicates-overwritten, " in out
+    found = json.loads(Path("found.json").read_text("utf-8"))
+    assert found["verdict"] == "too little covered"
+    assert "duplicates-overwritten" in found["coverage"]["core"]["embedding"]
+    Path("r", f"{name}.json").unlink()
+    assert two("check", "v", "--results", "r", "--json", "found.json")[0] == 0
+    assert json.loads(Path("found.json").read_text("utf-8"))["coverage"]["core"] == {}
 
 
 def test_vectors_that_come_with_twingrad_are_the_default(vectors: Command) -> None:
     name = PATHS[0].stem
-    assert vectors("check", "--results", put("r", name, results_of(name)))[0] == 0
+    _, out, _ = vectors("check", "--results", put("r", name, results_of(name)))
+    assert f"{len(PATHS)} cases: 1 agree, {len(PATHS) - 1} unsupported" in out
 
 
 def test_nothing_covered(two: Command) -> None:
