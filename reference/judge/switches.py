@@ -1,10 +1,12 @@
-"""Global switches of NumPy and PyTorch: each implementation has its own setting, and turns it for nobody else."""
+"""Switches of Python, NumPy and PyTorch that are global: each implementation has its own setting of them."""
 
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -18,7 +20,8 @@ Setting = dict[str, Any]
 class Switches:
     """How the switches stand for one implementation: as they are now, until it turns them.
 
-    They are NumPy's handling of floating-point errors, and PyTorch's gradient mode and default dtype.
+    They are Python's filters of warnings, NumPy's handling of floating-point errors, whether the processor flushes
+    subnormal numbers to zero, and PyTorch's gradient mode, default dtype and default device.
     """
 
     def __init__(self) -> None:
@@ -29,12 +32,12 @@ class Switches:
     def turned(self) -> Iterator[None]:
         """While the implementation is at work. Afterwards all is as it was, and what it turned is kept for it."""
         before = _read()
-        _set(self.own)
+        _turn(before, self.own)
         try:
             yield
         finally:
             self.own = _read()
-            _set(before)
+            _turn(self.own, before)
 
     def changed(self) -> Setting:
         """Those that the implementation has turned."""
@@ -43,12 +46,36 @@ class Switches:
 
 def _read() -> Setting:
     torch = sys.modules.get("torch")
-    gradients, dtype = (torch.is_grad_enabled(), torch.get_default_dtype()) if torch else (True, None)
-    return {"numpy": np.geterr(), "gradients": gradients, "dtype": str(dtype or "torch.float32")}
+    return {
+        "warnings": list(warnings.filters),
+        "numpy": np.geterr(),
+        "flush": sys.float_info.min / 2 == 0,  # nothing tells whether it is set
+        "gradients": torch.is_grad_enabled() if torch else True,
+        "dtype": str(torch.get_default_dtype()) if torch else "torch.float32",
+        "device": str(torch.empty(0).device) if torch else "cpu",  # get_default_device takes five times as long
+    }
 
 
-def _set(setting: Setting) -> None:
-    np.seterr(**setting["numpy"])
-    if torch := sys.modules.get("torch"):
-        torch.set_grad_enabled(setting["gradients"])
-        torch.set_default_dtype(getattr(torch, setting["dtype"].removeprefix("torch.")))
+def _turn(now: Setting, wanted: Setting) -> None:
+    """Turn those that stand otherwise: a change of the filters makes Python show again what it has shown once."""
+    torch = sys.modules.get("torch")
+    for name in (name for name, setting in wanted.items() if setting != now[name]):
+        if name == "warnings":
+            warnings.resetwarnings()
+            warnings.filters[:] = wanted[name]  # type: ignore[index]
+        elif name == "numpy":
+            np.seterr(**wanted[name])
+        elif torch:
+            _turn_torch(torch, name, wanted[name])
+
+
+def _turn_torch(torch: ModuleType, name: str, setting: Any) -> None:
+    match name:
+        case "flush":
+            torch.set_flush_denormal(setting)
+        case "gradients":
+            torch.set_grad_enabled(setting)
+        case "dtype":
+            torch.set_default_dtype(getattr(torch, setting.removeprefix("torch.")))
+        case "device":
+            torch.set_default_device(None if setting == "cpu" else setting)
