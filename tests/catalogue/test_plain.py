@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import product
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,6 +14,7 @@ from reference.cases.model import options
 from reference.catalogue import select, without_text
 from reference.catalogue.optimizers import OPTIONS
 from reference.catalogue.plain import plain
+from reference.catalogue.spread import OPTIMIZERS
 from reference.commands import mistakes
 from reference.errors import Unsupported
 from reference.judge.result import Result
@@ -34,15 +36,16 @@ def nameless(case: Case) -> str:
 
 
 def groups(dtype: str) -> dict[str, list[Case]]:
-    """The small cases that have the options of a plain one and no other, by these options."""
-    found: dict[str, list[Case]] = {nameless(case): [] for case in plain() if case.dtype == dtype}
-    for case in mistakes.small(without_text()):
-        if nameless(case) in found:
-            found[nameless(case)].append(case)
+    """The plain cases and no other, by their options."""
+    found: dict[str, list[Case]] = {}
+    for case in mistakes.small(plain()):
+        if case.dtype == dtype:
+            found.setdefault(nameless(case), []).append(case)
     return found
 
 
 GROUPS = {dtype: groups(dtype) for dtype in ("float64", "float32")}
+FAMILIES = [model.__name__.lower() for model in MODELS]
 
 
 def test_every_plain_case_is_in_the_catalogue_once() -> None:
@@ -54,14 +57,19 @@ def test_every_plain_case_is_in_the_catalogue_once() -> None:
 
 @pytest.mark.parametrize("model", MODELS)
 def test_every_option_of_every_model_occurs_alone(model: type) -> None:
-    """Or with the one that it needs: a norm's kind with its limit."""
-    cases = [case for case in plain() if type(case.model) is model]
+    """Or with the one that it needs, as norm_type with max_norm. In each dtype, with primes and with duplicates."""
+    cases = [case for case in plain() if type(case.model) is model and case.optimizer == OPTIMIZERS["sgd"]]
     for option in options(model):
-        others = [case for case in cases if getattr(case.model, option.name) != option.default]
-        changed = {case.dtype: sum(getattr(case.model, o.name) != o.default for o in options(model)) for case in others}
+        others = [case for case in cases if getattr(case.model, option.name) != option.default and not case.sparse]
+        found = {(case.name, case.dtype) for case in others if len(options_of(case)) <= 2}
         if (model.__name__, option.name) != ("EmbeddingBag", "scale_grad_by_freq"):  # see plain.py
-            assert set(changed) == {"float64", "float32"}, option.name
-            assert max(changed.values()) <= 2, option.name
+            wanted = set(product(("primes", "duplicates"), ("float64", "float32")))
+            assert wanted <= found, option.name
+
+
+def options_of(case: Case) -> list[str]:
+    """The options of its model that are not the default."""
+    return [o.name for o in options(type(case.model)) if getattr(case.model, o.name) != o.default]
 
 
 def test_every_option_of_every_optimizer_occurs_alone() -> None:
@@ -94,20 +102,23 @@ def missed(cases: list[Case], steps: int) -> set[str]:
     return {name for name, alone in left.items() if alone}
 
 
-@pytest.mark.parametrize("family", [model.__name__.lower() for model in MODELS])
-@pytest.mark.parametrize(
-    ("run", "steps", "dtype"),
-    [
-        ("sgd-dense", 2, "float64"),
-        pytest.param("", 5, "float64", marks=pytest.mark.long),
-        pytest.param("", 5, "float32", marks=pytest.mark.long),
-    ],
-)
-def test_the_plain_cases_of_an_option_catch_every_mistake(family: str, run: str, steps: int, dtype: str) -> None:
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("dtype", GROUPS)
+def test_the_plain_cases_of_an_option_catch_every_mistake(family: str, dtype: str) -> None:
+    """Under every optimizer and layout; of the models' options, under SGD with dense gradients."""
     by_nature = LARGE | (DIGITS if dtype == "float32" else set())
-    chosen = {name: of for name, of in GROUPS[dtype].items() if run in name and of[0].family == family}
-    assert chosen
-    assert {name: found for name, of in chosen.items() if (found := missed(of, steps) - by_nature)} == {}
+    chosen = {name: of for name, of in GROUPS[dtype].items() if of[0].family == family}
+    assert any("-sgd-dense-" in name for name in chosen)
+    assert {name: found for name, of in chosen.items() if (found := missed(of, 5) - by_nature)} == {}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_what_is_not_asked_of_an_option_makes_no_difference_there(family: str) -> None:
+    """Or the cases above might miss what somebody with this option can get wrong."""
+    for case in (case for of in GROUPS["float64"].values() for case in of if case.family == family):
+        without = {name: mistake for name, mistake in MISTAKES.items() if not differs(name, case)}
+        results = mistakes.make(replace(case, steps=min(case.steps, 2)), without)
+        assert {name for name, result in results.items() if result.verdict != "agree"} == set(), case.id
 
 
 def test_what_is_needed_is_said_of_known_mistakes() -> None:
