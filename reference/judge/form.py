@@ -15,6 +15,9 @@ from reference.judge.tolerance import Stage
 ARRAY = "an array"
 ROWS = "rows as a RowGrad, a sparse tensor or (rows, values)"
 
+SHORT = "bfloat16", "float8", "float4"
+"""How the names of dtypes begin that have so few digits that a wrong number could pass for a right one."""
+
 Note = Callable[[str, str, str], None]
 """Called with the name of a tensor, what is asked for, and what came, where only the form is wrong."""
 
@@ -135,6 +138,9 @@ def _as_tensor(case: Case, name: str, given: Any, shape: tuple[int, ...], note: 
         note(name, "a dense array", "rows")
         return dense(_as_rows(case, name, given, shape, note))
     array = _read(name, given, note)
+    if array.shape != shape and _squeezed(array.shape) == _squeezed(shape):
+        note(name, f"an array of shape {shape}", f"one of shape {array.shape}")
+        array = array.reshape(shape)
     if array.shape != shape:
         hint = ""
         if name in case.model.tables and array.shape[1:] and array.shape[-1] == shape[1]:
@@ -144,6 +150,11 @@ def _as_tensor(case: Case, name: str, given: Any, shape: tuple[int, ...], note: 
     if isinstance(given, list) and _finer(array.dtype, case.dtype):  # numbers of Python's have no dtype
         return array.astype(case.dtype)
     return _in_dtype(name, array, case.dtype, note)
+
+
+def _squeezed(shape: tuple[int, ...]) -> list[int]:
+    """The sizes that are not 1: arrays with the same ones have the same numbers in the same order."""
+    return [size for size in shape if size != 1]
 
 
 def _as_rows(case: Case, name: str, given: Any, shape: tuple[int, ...], note: Note) -> RowGrad | np.ndarray:
@@ -214,6 +225,9 @@ def _read(name: str, given: Any, note: Note) -> np.ndarray:
     Raises Mismatch where it is none, and where reading it raises an error.
     """
     kind = type(given).__name__
+    dtype = str(getattr(given, "dtype", "")).removeprefix("torch.")
+    if dtype.startswith(SHORT):
+        raise Mismatch(name, f"{ARRAY} of at least float16", f"{dtype}, which has too few digits to be compared")
     try:
         array, way = _array(given)
     except Exception as error:

@@ -110,6 +110,18 @@ FORM: dict[str, tuple[str, str, Change, str]] = {
         one("fc1.bias", lambda g: g.astype(">f8")),
         "grads fc1.bias: an array in the byte order of the machine is asked for, got one in the other byte order",
     ),
+    "a row for a vector": (
+        DENSE,
+        "grads",
+        one("fc1.bias", lambda g: g[None]),
+        "grads fc1.bias: an array of shape (7,) is asked for, got one of shape (1, 7)",
+    ),
+    "a column for a vector": (
+        DENSE,
+        "params",
+        one("fc1.bias", lambda p: p[:, None]),
+        "params fc1.bias: an array of shape (7,) is asked for, got one of shape (7, 1)",
+    ),
     ".data": (DENSE, "grads", every(Tensor), f"{THREE}: an array is asked for, got a Tensor, of which .data was read"),
     ".data of .data": (
         DENSE,
@@ -435,6 +447,29 @@ def test_an_error_while_reading_is_told_as_that() -> None:
     assert found.got.endswith(": MemoryError: no room")
     found = judge(DENSE, Altered("grads", one("fc1.bias", lambda g: Opaque()))).first_divergence
     assert found.got == "a Opaque, which has no __array__ and no __dlpack__"
+
+
+class Eighth:
+    """An array in a dtype of eight bits, of a library that NumPy knows nothing of."""
+
+    dtype = "float8_e4m3fn"
+
+
+@pytest.mark.parametrize(
+    ("case", "change", "dtype"),
+    [
+        (DENSE, one("fc1.bias", lambda g: torch.tensor(g).bfloat16()), "bfloat16"),
+        (SINGLE, one("fc1.bias", lambda g: Eighth()), "float8_e4m3fn"),
+        (ROWS, one(TABLE, lambda g: (g.rows, torch.tensor(g.values).bfloat16())), "bfloat16"),
+    ],
+    ids=["bfloat16", "float8", "rows"],
+)
+def test_what_has_too_few_digits_is_told_so(case: str, change: Change, dtype: str) -> None:
+    """It is no error while reading, as it would be: NumPy does not know these dtypes."""
+    result = judge(case, Altered("grads", change))
+    found = result.first_divergence
+    assert (result.verdict, found.expected) == ("disagree", "an array of at least float16")
+    assert found.got == f"{dtype}, which has too few digits to be compared"
 
 
 def test_a_gradient_in_an_unknown_form_is_told_how_to_be_handed_over() -> None:

@@ -579,7 +579,7 @@ def test_a_tensor_that_is_a_known_mistake_by_itself_is_said_beside_one_that_is_n
 
 
 def test_a_form_that_is_wrong_later_does_not_hide_what_is_wrong_first() -> None:
-    of_shape = ("        return self.p\n", "        return {name: value[None] for name, value in self.p.items()}\n")
+    of_shape = ("        return self.p\n", "        return {name: value[:-1] for name, value in self.p.items()}\n")
     (result,) = diagnosed(changed(OVERWRITES, of_shape), CLASSIFIERS[:1])
     assert names([result]) == {"duplicates-overwritten"}
     beside, loss, grads, *rest = result.observed
