@@ -7,8 +7,10 @@ import json
 import random
 import sys
 from collections.abc import Iterator, Sequence
+from copy import copy
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import threadpoolctl
@@ -49,7 +51,11 @@ ERRORS = 10 ** np.arange(-1, -17, -0.125)
 
 @dataclass(frozen=True)
 class Plant:
-    """An entry with planted errors, and the smallest relative error that is noticed there."""
+    """An entry with planted errors, and the smallest relative error that is noticed there.
+
+    step: the one in which the entry was drawn. seen: the one in which the error is noticed. It is an earlier one where
+    the gradient of the row has all but vanished beside what it was, so that only rounding is left of it.
+    """
 
     case: str
     dtype: str
@@ -57,6 +63,7 @@ class Plant:
     tensor: str
     index: tuple[int, ...]
     noticed: float
+    seen: int
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -83,6 +90,8 @@ def show(options: argparse.Namespace) -> int:
         whole = {"seed": seed, "plants": [asdict(plant) for plant in plants], "environment": env}
         write_whole(options.json, json.dumps(whole, indent=1) + "\n")
     Console(width=None if sys.stdout.isatty() else 160).print(table(plants))
+    if before := sum(plant.seen < plant.step for plant in plants):
+        print(f"{before} of {len(plants)} errors are noticed in an earlier step; their gradient has all but vanished")
     print(f"entries drawn with --seed {seed}. {sentence(env)}")
     first = [plant for plant in plants if plant.step == 1]
     return DISAGREE if any(plant.noticed > AIM[plant.dtype] for plant in first) else AGREE
@@ -95,15 +104,17 @@ def planted(case: Case, twin: Implementation, other: Implementation, draw: rando
     yardstick = start(short, "yardstick", exact if exact.feasible(case) else other, weights)
     right = start(short, "right", twin, weights)
     late = draw.randint(2, short.steps) if short.steps > 1 else 1
+    made: list[tuple[int, Runner, Runner]] = []
     for step in follow(short, [right], [yardstick]):
+        made.append((step, copy(yardstick), copy(right)))
         if step in (1, late):
-            yield from (noticed(short, step, *place, yardstick, right) for place in places(right, draw))
+            yield from (noticed(made, *place) for place in places(right, draw))
         if step == late:
             break
 
 
 def places(right: Runner, draw: random.Random) -> Iterator[tuple[str, tuple[int, ...]]]:
-    """Random entries of each gradient, with the name of the tensor."""
+    """Random entries of each gradient: the name of the tensor, and the index in all of it."""
     for name, gradient in flat("grads", right.out["grads"]):
         values = gradient.values if isinstance(gradient, RowGrad) else gradient
         if not values.size:
@@ -111,24 +122,39 @@ def places(right: Runner, draw: random.Random) -> Iterator[tuple[str, tuple[int,
         sizes = np.abs(values)
         large = np.argwhere((sizes > 0) & (sizes >= SIZE * sizes.max(axis=-1, keepdims=True)))
         for _ in range(min(ENTRIES, len(large))):
-            yield name, tuple(large[draw.randrange(len(large))].tolist())
+            first, *rest = large[draw.randrange(len(large))].tolist()
+            yield name, (int(gradient.rows[first]) if isinstance(gradient, RowGrad) else first, *rest)
 
 
-def noticed(case: Case, step: int, tensor: str, index: tuple[int, ...], other: Runner, right: Runner) -> Plant:
-    """Try smaller and smaller errors in the entry until one is not noticed."""
-    smallest = float("inf")
+def noticed(made: Sequence[tuple[int, Runner, Runner]], tensor: str, index: tuple[int, ...]) -> Plant:
+    """The smallest error noticed in the last of the steps made, or in any step before it if none is noticed there.
+
+    made: the steps up to that one, each with the yardstick and the right implementation.
+    """
+    *before, (step, other, right) = made
+    sizes = {step: smallest_error(step, other, right, tensor, index)}
+    if np.isinf(sizes[step]):
+        sizes |= {at: smallest_error(at, then, it, tensor, index) for at, then, it in before}
+    seen = min(sizes, key=lambda at: sizes[at])
+    return Plant(right.case.id, right.case.dtype, step, tensor, index, sizes[seen], seen)
+
+
+def smallest_error(step: int, other: Runner, right: Runner, tensor: str, index: tuple[int, ...]) -> float:
+    """Try smaller and smaller errors in the entry until one is not noticed; infinity if the first one is not."""
+    smallest, gradient = np.inf, right.out["grads"][tensor]
+    place: tuple[Any, ...] = index
+    if isinstance(gradient, RowGrad):
+        place = np.flatnonzero(gradient.rows == index[0]), *index[1:]
     for size in ERRORS:
-        wrong = Runner(case, "planted", out=dict(right.out))
-        gradient = right.out["grads"][tensor]
         values = (gradient.values if isinstance(gradient, RowGrad) else gradient).copy()
-        values[index] *= values.dtype.type(1 + size)
+        values[place] *= values.dtype.type(1 + size)
         altered = replace(gradient, values=values) if isinstance(gradient, RowGrad) else values
-        wrong.out["grads"] = right.out["grads"] | {tensor: altered}
+        wrong = Runner(right.case, "planted", out=right.out | {"grads": right.out["grads"] | {tensor: altered}})
         compare(wrong, other, step, both=False)
         if not any(d.tensor == tensor and d.stage == "grads" for d in wrong.divergences):
             break
         smallest = float(size)
-    return Plant(case.id, case.dtype, step, tensor, index, smallest)
+    return smallest
 
 
 def table(plants: Sequence[Plant]) -> Table:

@@ -46,6 +46,22 @@ def test_what_is_noticed_is_what_the_tolerance_and_the_entry_say(tmp_path: Path)
         assert expected / 1.1 <= plant["noticed"] <= expected * 1.5
 
 
+def test_an_error_in_a_gradient_that_has_all_but_vanished_is_noticed_in_another_step(tmp_path: Path) -> None:
+    """In the step itself no error is: beside what the row's gradient was, only rounding is left of it."""
+    case = CASES["skipgram-overflow-sgd-dense-f64"]
+    _, plants = planted(tmp_path, case.id)
+    trainer, grads = exact.build(case, case.weights()), []
+    for batch in case.batches():
+        grads.append(trainer.loss_and_grads(batch)[1])
+        trainer.step()
+    vanished = [plant for plant in plants if plant["seen"] < plant["step"]]
+    assert vanished
+    for plant in vanished:
+        then, now = (np.abs(grads[plant[at] - 1][plant["tensor"]][plant["index"][0]]).max() for at in ("seen", "step"))
+        assert 0 < now < 1e-14 * then
+    assert max(plant["noticed"] for plant in plants) < 1e-12
+
+
 def test_a_comparison_that_notices_too_little_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(tolerance.TOLERANCE["float64"], "grads", 1e5)
     code, plants = planted(tmp_path, "linear-small-sgd-dense-f64")
