@@ -120,7 +120,8 @@ def places(right: Runner, draw: random.Random) -> Iterator[tuple[str, tuple[int,
         if not values.size:
             continue
         sizes = np.abs(values)
-        large = np.argwhere((sizes > 0) & (sizes >= SIZE * sizes.max(axis=-1, keepdims=True)))
+        digits = np.finfo(values.dtype)  # none of which may be lost: near subnormal numbers there are fewer
+        large = np.argwhere((sizes > digits.tiny / digits.eps) & (sizes >= SIZE * sizes.max(axis=-1, keepdims=True)))
         for _ in range(min(ENTRIES, len(large))):
             first, *rest = large[draw.randrange(len(large))].tolist()
             yield name, (int(gradient.rows[first]) if isinstance(gradient, RowGrad) else first, *rest)
