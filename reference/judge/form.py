@@ -138,7 +138,7 @@ def _as_tensor(case: Case, name: str, given: Any, shape: tuple[int, ...], note: 
         note(name, "a dense array", "rows")
         return dense(_as_rows(case, name, given, shape, note))
     array = _read(name, given, note)
-    if array.shape != shape and _squeezed(array.shape) == _squeezed(shape):
+    if array.ndim != len(shape) and _squeezed(array.shape) == _squeezed(shape):  # or it may be the transposed one
         note(name, f"an array of shape {shape}", f"one of shape {array.shape}")
         array = array.reshape(shape)
     if array.shape != shape:

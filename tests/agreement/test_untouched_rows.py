@@ -28,8 +28,8 @@ from reference.commands.twins import TWINS, twin
 WITH_TABLES = [
     case
     for case in catalogue()
-    # in those named silent and small-rows, a row that is read may not move
-    if case.name not in ("silent", "small-rows")
+    # in these, a row that is read may not move
+    if case.name not in ("silent", "small-rows", "subnormal")
     and case.steps <= 20
     and not getattr(case.optimizer, "weight_decay", 0)
     and case.model.tables
