@@ -53,6 +53,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     r"^skipgram(?!.*-(negatives|shared|tree)-)": ("one-context-subtracted",),
     r"^skipgram(?!.*-shared-)": ("centre-of-one-context",),
     r"^skipgram(?!.*-(shared|tree)-)": ("centre-and-context-swapped",),
+    r"^(?!.*-shared-)": ("window-one-short",),
     r"^(?!.*-tree-)": ("tables-tied",),
     # a row gradient and a dense one are not swapped; the output table of a softmax has a dense one
     r"^(?!.*-tree-)(.*-(negatives|shared)-|.*-dense-)": ("tables-swapped",),

@@ -502,6 +502,8 @@ def centre_and_context_swapped(right: Callable) -> Callable:
 )
 def window_one_short(right: Callable) -> Callable:
     def wrong(self, p, batch):
+        if not isinstance(batch, PairBatch):
+            return right(self, p, batch)
         kept = np.ones(len(batch.centers), bool)
         repeated = np.unique(batch.centers, return_counts=True)[1] > 1
         kept[(len(kept) - 1 - first_of(batch.centers[::-1]))[repeated]] = False

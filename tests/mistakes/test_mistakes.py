@@ -107,8 +107,6 @@ def test_no_two_are_the_same() -> None:
 
 
 UNNAMED = {
-    # all is NaN in each of its cases, which tells nothing of where it comes from
-    "bias-correction-a-step-behind",
     # their own verdict says what is wrong
     *MEMORY,
 }
