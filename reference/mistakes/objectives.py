@@ -132,6 +132,7 @@ def sigmoid_minus_one(gradients, hidden, table, ids, signs, reduction, sparse):
     "the loss -log(sigmoid(score) + {}), although the gradient is of -log(sigmoid(score))",
     wrong="loss = -np.log(sigmoid(sign * scores) + {}).sum()",
     right="loss = -log_sigmoid(sign * scores).sum()",
+    sources=("slryou41/AnchorLoss#2",),
     number=1e-9,
 )
 def log_of_shifted_sigmoid(right: Callable, shift: float) -> Callable:
@@ -169,21 +170,6 @@ def loss_of_shifted_sigmoid(right: Callable, shift: float) -> Callable:
 @in_backward
 def kink_at_0(gradient, d, x):
     return np.where(x == 0, 0, gradient)
-
-
-@mistake(
-    "log_sigmoid",
-    "the loss -log(sigmoid(score) + 1e-9), although the gradient is of -log(sigmoid(score))",
-    wrong="loss = -np.log(sigmoid(scores) + 1e-9)",
-    right="loss = -log_sigmoid(scores)",
-    sources=("slryou41/AnchorLoss#2",),
-)
-def log_of_shifted_sigmoid(right: Callable) -> Callable:
-    def wrong(x):
-        log_p, backward = right(x)
-        return np.log(np.exp(log_p) + x.dtype.type(1e-9)), backward
-
-    return wrong
 
 
 @mistake(
