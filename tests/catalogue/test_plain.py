@@ -26,6 +26,7 @@ from reference.mistakes.needs import NEEDS, differs
 # exp overflows, or nothing is left of a difference, only where scores are large: in the cases named saturated, overflow
 LARGE = {"softmax-overflows", "log-of-shifted-probability", "log-of-one-minus-sigmoid", "saturated-skipped"}
 LARGE |= {"sigmoid-minus-one", "softmax-underflows", "log-of-shifted-sigmoid"}
+LARGE |= {"loss-of-shifted-probability", "loss-of-shifted-sigmoid"}
 # 1e-8 and 1e-10 are less than what float32 has of the roots that they are added to
 DIGITS = {"eps-forgotten", "eps-of-its-own"}
 

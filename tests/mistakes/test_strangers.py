@@ -66,7 +66,7 @@ WRONG = {
     "diagonal_softmax": Told(
         CLASSIFIER,
         "dialogue primes primes-tanh",
-        words=("step 1, loss: right", "step 1, grads: off in embedding.weight"),
+        "softmax-diagonal-alone",
     ),
     "careful_logarithm": Told(
         CLASSIFIER,
@@ -84,13 +84,12 @@ WRONG = {
     "assignment_negatives": Told(
         SKIPGRAM,
         "primes-negatives-sgd hits-negatives-sgd duplicates-negatives-sgd",
-        words=("step 1, loss: right", "grads: off in context.weight; right in center.weight"),
+        "duplicates-lost-within-a-pair",
     ),
     "turned_tree_loss": Told(
         SKIPGRAM,
         "primes-tree-sgd duplicates-tree-sgd three-words-tree-sgd",
-        "turns-turned",
-        words=("step 1, loss: off in loss", "step 1, grads: right"),
+        "turns-turned-in-the-loss-alone",
     ),
     "deleted_target": Told(
         SKIPGRAM,
@@ -109,9 +108,7 @@ WRONG = {
     "generous_cbow": Told(
         CBOW,
         "dialogue-sgd dialogue-adam primes-sgd duplicates-sgd",
-        "mean-undivided",
-        words=("step 1, grads: off in context.weight; right in center.weight",),
-        missing="what makes no difference in a case is named in it, and a case with two mistakes withholds a name",
+        "mean-undivided duplicates-lost-within-a-bag",
     ),
     "window_cbow": Told(
         CBOW, "lengths-sgd primes-sgd primes-negatives-sgd", "mean-over-the-longest", agree="dialogue-sgd"
@@ -153,7 +150,7 @@ WRONG = {
     "looking_ahead": Told(
         LOOKUP,
         "sgd-momentum-nesterov",
-        words=("step 1, state: right", "embedding.weight: the update is 1.42632 times what is expected"),
+        "nesterov-of-the-new-velocity",
         agree="primes-sgd primes-sgd-momentum",
     ),
 }

@@ -19,8 +19,8 @@ from reference.commands.twins import twins
 from reference.judge.load import load
 from reference.judge.result import Result
 from reference.judge.run import judge
+from reference.mistakes import flags
 from reference.mistakes.diagnosis import diagnose
-from reference.vectors import flags
 
 pytestmark = pytest.mark.third_party
 LIBRARIES = ("autograd", "jax", "tinygrad")
