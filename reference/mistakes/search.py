@@ -54,9 +54,6 @@ SETS = 4
 SUSPECTS = 6
 """This many of the mistakes that explain the most cases are looked for in others too, several at once."""
 
-SOLVED = 12
-"""The largest number of groups of cases in which a number is solved for."""
-
 FEW_DIGITS = 2
 """A number that is solved for in one case alone has at most this many digits."""
 
@@ -478,7 +475,8 @@ def within(
 
 def unexplained(results: Iterable[Result], found: Explained) -> list[Result]:
     """The results that nothing explains."""
-    return [result for result in results if not any(result in results for results in found.values())]
+    told = {result for results in found.values() for result in results}
+    return [result for result in results if result not in told]
 
 
 def merge(found: Explained, more: Explained) -> None:
@@ -519,7 +517,7 @@ def trusted(search: Search, found: Explained, failed: Sequence[Result], passed: 
 
     def known_by(name: str) -> bool:
         def here(results: Iterable[Result]) -> list[Result]:
-            return [result for result in results if name in made(result.case)]
+            return [result for result in results if search.here(result.case, (name,))]
 
         own = here(result for names, results in found.items() if name in names for result in results)
         return (bool(here(passed)) or any(map(finite, own))) and all(result in own for result in here(lost))
