@@ -18,8 +18,8 @@ from reference.judge.runner import start
 GRID = tuple(10.0**power for power in range(-20, 3, 2))
 """A number is looked for between two of these."""
 
-HALVINGS = 45
-"""How often such an interval is halved, by the number's logarithm."""
+STEPS = 30
+"""The most steps towards a number. Most are found in ten."""
 
 
 def solved(case: Case, entry: Divergence, wrong: Callable[[float], Implementation]) -> float | None:
@@ -28,15 +28,30 @@ def solved(case: Case, entry: Divergence, wrong: Callable[[float], Implementatio
     def off(number: float) -> float:
         return returned(case, entry, wrong(number)) - float(entry.expected)
 
+    if off(GRID[0]) == off(GRID[-1]):  # the entry does not depend on it
+        return None
     at = [off(number) for number in GRID]
     for low, high, at_low, at_high in zip(GRID, GRID[1:], at, at[1:], strict=False):
-        if not at_low * at_high <= 0 or at_low == at_high:
-            continue
-        for _ in range(HALVINGS):
-            middle = math.sqrt(low * high)
-            low, high = (middle, high) if off(middle) * at_low > 0 else (low, middle)
-        return high
+        if at_low * at_high <= 0 and at_low != at_high:
+            return between(off, low, high, at_low, at_high)
     return None
+
+
+def between(off: Callable[[float], float], low: float, high: float, at_low: float, at_high: float) -> float:
+    """Where a function is 0 that has two signs at two places: regula falsi, as the Illinois algorithm has it."""
+    side = 0
+    for _ in range(STEPS):
+        middle = (low * at_high - high * at_low) / (at_high - at_low)
+        at = off(middle)
+        if at == 0 or middle in (low, high):
+            return middle
+        if at * at_high > 0:
+            high, at_high, at_low = middle, at, at_low / (2 if side == 1 else 1)
+            side = 1
+        else:
+            low, at_low, at_high = middle, at, at_high / (2 if side == -1 else 1)
+            side = -1
+    return middle
 
 
 def returned(case: Case, entry: Divergence, implementation: Implementation) -> float:

@@ -180,6 +180,7 @@ class Search:
         self.candidate, self.every, self.plant, self.tell = candidate, dict(every), plant, tell
         self.results: dict[tuple[Case, Hypothesis], Result] = {}
         self.exceptions: Explained = {}
+        self.numbers: dict[tuple[Case, Hypothesis], list[Hypothesis]] = {}
 
     def here(self, case: Case, names: Hypothesis) -> Hypothesis:
         """Those of the mistakes that are made in the case."""
@@ -313,6 +314,11 @@ class Search:
 
     def solve(self, case: Case, base: Hypothesis) -> list[Hypothesis]:
         """The base with a mistake that has a number in it, solved for, if that makes more of the case right."""
+        if (case, base) not in self.numbers:
+            self.numbers[case, base] = self._solve(case, base)
+        return self.numbers[case, base]
+
+    def _solve(self, case: Case, base: Hypothesis) -> list[Hypothesis]:
         part = self.held(case, [base])[base]
         numbers = [d for d in part.divergences if d.stage == first_stage(part) and math.isfinite(d.eps)]
         found: list[Hypothesis] = []
