@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import re
-import stat
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from reference.data.files import read_bounded
 from reference.errors import BadInput
 
 LARGEST = 8 * 2**20
@@ -38,7 +37,7 @@ def read(path: Path, schema: Schema, root: Schema) -> Any:
     Raises:
         BadInput: it cannot be read, is too large, is not JSON, or does not match the schema.
     """
-    raw = _bytes(path)
+    raw = read_bounded(path, LARGEST)
     try:
         value = _parse(raw)
         check(value, schema, root)
@@ -47,28 +46,6 @@ def read(path: Path, schema: Schema, root: Schema) -> Any:
     except BadInput as bad:
         raise BadInput(f"{path}: {bad}") from None
     return value
-
-
-def _bytes(path: Path) -> bytes:
-    try:
-        with open(path, "rb", opener=_without_waiting) as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise BadInput(f"{path}: is a device or a pipe; a file is needed")
-            raw = file.read(LARGEST + 1)
-    except BadInput:
-        raise
-    except OSError as error:
-        raise BadInput(f"{path}: cannot be read ({error.strerror})") from None
-    except ValueError:  # a NUL in its name
-        raise BadInput(f"{str(path)!r}: is not the name of a file") from None
-    if len(raw) > LARGEST:
-        raise BadInput(f"{path}: is larger than {LARGEST // 2**20} MiB, which is the largest size allowed")
-    return raw
-
-
-def _without_waiting(path: str, flags: int) -> int:
-    """Open a file without waiting, even a pipe that nobody writes to."""
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def _parse(raw: bytes) -> Any:

@@ -548,8 +548,8 @@ def test_what_is_no_file_is_refused(two: Command) -> None:
         "nowhere": "nowhere: cannot be read (No such file or directory)",
         "empty": "empty: is a folder without a .json file; a file, or a folder of them, is needed",
         "folder": "folder/x.json: cannot be read (Is a directory)",
-        "pipe": "pipe: is a device or a pipe; a file is needed",
-        "/dev/zero": "/dev/zero: is a device or a pipe; a file is needed",
+        "pipe": "pipe: is a device, a pipe or a socket; a file is needed",
+        "/dev/zero": "/dev/zero: is a device, a pipe or a socket; a file is needed",
         "huge": "huge: is larger than 8 MiB, which is the largest size allowed",
         "a\0b": "'a\\x00b': is not the name of a file",
     }.items():
