@@ -128,7 +128,8 @@ class Case:
         """The batches, one per step, as new arrays.
 
         Raises:
-            BadInput: the text cannot be read or has fewer than two words, or the model has no batches of this data.
+            BadInput: the text cannot be read, or has too few words or examples, or the model has no batches of
+                this data.
         """
         data, model, stream = self.data, self.model, Stream(self.seed, BATCHES)
         match data:
@@ -146,7 +147,7 @@ class Case:
         complete = islice(model.complete(found, data, Stream(self.seed, NEGATIVES)), self.steps)
         return (_with_floats(batch, self.dtype) for batch in complete)
 
-    @property
+    @cached_property
     def examples(self) -> int:
         """The number of examples in the first pass over the text. Passes are random; later ones have about as many."""
         assert isinstance(self.data, Text)
@@ -181,7 +182,10 @@ def _from_text(model: Model, data: Text, stream: Stream) -> Iterator[Batch]:
     rest: list[np.ndarray] = []
     while True:
         parts = model.examples(data.corpus, data, stream)
-        order = stream.order(len(parts[1]))
+        examples = len(parts[1])
+        if not rest and not 1 <= data.batch_size <= examples:
+            raise BadInput(f"batch_size {data.batch_size}: {data.source} has {examples} examples; 1 to {examples} fit")
+        order = stream.order(examples)
         found = [part[order] for part in parts]
         rest = [np.concatenate(both) for both in zip(rest, found, strict=True)] if rest else found
         while len(rest[1]) >= data.batch_size:

@@ -27,14 +27,15 @@ def neighbours(
 ) -> list[tuple[str, list[tuple[str, float]]]]:
     """The nearest words, by cosine, to some frequent words that say most about the chapter they are in.
 
-    A word is rated by count · KL(chapters given the word ‖ chapters). So "the" rates low in any language.
+    A word is rated by count · KL(chapters given the word ‖ chapters). So "the" rates low in any language. Single ASCII
+    characters are left out: they are variables and numbers, while a Chinese character says something.
     """
     found = np.zeros((len(corpus.words), corpus.num_chapters))
     for ids, chapter in zip(corpus.sentences, corpus.chapters, strict=True):
         np.add.at(found[:, chapter], ids, 1)
     by_chance = found.sum(axis=1, keepdims=True) * found.sum(axis=0) / found.sum()
     told = (found * np.log(found / by_chance, out=np.zeros_like(found), where=found > 0)).sum(axis=1)
-    told[[len(word) < 2 for word in corpus.words]] = -1
+    told[[len(word) < 2 and word.isascii() for word in corpus.words]] = -1
     unit = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), np.finfo(vectors.dtype).tiny)
     listed = []
     for word in np.argsort(-told, kind="stable")[:words]:

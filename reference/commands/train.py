@@ -139,7 +139,7 @@ def _train(options: argparse.Namespace) -> int:
             told, largest = accuracy(case, params)
             print(f"{told:.1%} of the training paragraphs are classified right; the longest chapter has {largest:.1%}")
         for word, near in neighbours(corpus, params[case.model.tables[0]]):
-            print(f"{word}: {', '.join(f'{other} {cosine:.2f}' for other, cosine in near)}")
+            print(f"{text.shown(word)}: {', '.join(f'{text.shown(other)} {cosine:.2f}' for other, cosine in near)}")
         if written:
             print(written)
     return AGREE
@@ -152,7 +152,8 @@ def case_of(options: argparse.Namespace) -> Case:
     """The case for the options, with as many steps as there are batches in its epochs.
 
     Raises:
-        BadInput: the text cannot be read or is too short, or an option does not fit the model.
+        BadInput: the text cannot be read or is too short, an option does not fit the model, or a batch is to have more
+            examples than the text.
     """
     corpus = text.read(options.text, options.min_count)
     words, lr = len(corpus.words), options.lr or LR[options.model]
@@ -181,10 +182,14 @@ def case_of(options: argparse.Namespace) -> Case:
             else CBOW(words, options.dim, "mean", objective, "sum")
         )
         case = Case("train", model, SGD(lr=lr), source, sparse=True, lr_decay_to=lr * 1e-4)
-    steps = max(1, round(epochs_of(options) * case.examples / source.batch_size))
+    examples = case.examples
+    if options.batch_size and options.batch_size > examples:
+        raise BadInput(f"--batch-size {options.batch_size}: {options.text} has {examples} examples; no more fit")
+    source = replace(source, batch_size=min(source.batch_size, examples))
+    steps = max(1, round(epochs_of(options) * examples / source.batch_size))
     # in float32, rounding alone can put a unit on the other side of ReLU's kink, and then the twins drift apart
     dtype: Literal["float32", "float64"] = options.dtype or ("float64" if options.verify_every else "float32")
-    return replace(case, steps=steps, seed=options.seed, dtype=dtype)
+    return replace(case, data=source, steps=steps, seed=options.seed, dtype=dtype)
 
 
 def epochs_of(options: argparse.Namespace) -> int:

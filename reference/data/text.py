@@ -8,19 +8,36 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
 from pydoc_data.topics import topics
+from unicodedata import normalize
 
 import numpy as np
+import regex
 
+from reference.data.files import read_bounded
 from reference.errors import BadInput
 
 TOPICS = "pydoc_data.topics"
-"""English that ships with CPython, about 65,000 words in 79 chapters. It differs between patch releases."""
+"""English that ships with CPython, about 64,000 words in 79 chapters. It differs between patch releases."""
 
 CHAPTERS = 16
 """The number of chapters: the longest ones of the topics, or equal parts of a file."""
 
-WORD = re.compile(r"\w+(?:['’]\w+)*")
-"""What counts as a word."""
+LARGEST = 16 * 2**20
+"""Bytes of a file: two to three million words of English. Their pairs take about a gigabyte."""
+
+WORD = regex.compile(r"(?V1w)\b(?:[^\p{L}\p{N}](?!\b))*[\p{L}\p{N}].*?\b")
+"""A word: what is between two word boundaries, if it has a letter or a number.
+
+The flag `w` makes \\b the default word boundary of Unicode (UAX #29). It needs no dictionary, so Thai comes in single
+letters with their marks, and Chinese and Japanese in single characters.
+https://www.unicode.org/reports/tr29/#Word_Boundaries
+"""
+
+FORMAT = regex.compile(r"(?V1)[\p{Word_Break=Format}&&\p{Default_Ignorable_Code_Point}]")
+"""What shapes a text and is no part of its spelling: soft hyphens, marks of direction, byte order marks."""
+
+THIN_SPACE = regex.compile(r"(?V1)\u202F(?!\w)|(?<!\w)\u202F")
+"""The space before French punctuation. Between letters it stays: there it joins numbers, and Mongolian suffixes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +65,8 @@ class Corpus:
         own: a window for each centre, none larger than `window`. Returns centres, contexts and the centres' positions,
         (N,) each.
         """
-        offsets = np.concatenate([np.arange(-window, 0), np.arange(1, window + 1)])
+        reach = min(window, len(ids))  # no further, or a window of a billion takes all memory
+        offsets = np.concatenate([np.arange(-reach, 0), np.arange(1, reach + 1)])
         at = np.arange(len(ids))[:, None]
         other = at + offsets
         inside = (other >= 0) & (other < len(ids))
@@ -88,42 +106,68 @@ def read(source: str, min_count: int | None = None) -> Corpus:
     min_count: 5 by default, or 1 for a file of fewer than 1000 words.
 
     Raises:
-        BadInput: the file is missing, empty, binary, not UTF-8, or has fewer than two different words.
+        BadInput: the file is missing, empty, binary, not UTF-8, larger than `LARGEST` or no regular file, or the text
+            has fewer than two different words.
     """
     if source == TOPICS:
-        chapters = sorted(topics.values(), key=lambda body: len(WORD.findall(body)), reverse=True)[:CHAPTERS]
-        return _corpus([_paragraphs(body) for body in chapters], TOPICS, min_count or 5)
-    content = decoded(Path(source))
-    often = 5 if len(WORD.findall(content)) >= 1000 else 1
-    return read_string(content, min_count or often, name=source)
+        chapters = sorted(map(_paragraphs, topics.values()), key=_number, reverse=True)[:CHAPTERS]
+        return _corpus(chapters, TOPICS, min_count or 5)
+    found = _paragraphs(decoded(Path(source)))
+    return _corpus(_parts(found), source, min_count or (5 if _number(found) >= 1000 else 1))
 
 
 def read_string(content: str, min_count: int, name: str = "the text") -> Corpus:
     """A corpus from a string, split into CHAPTERS parts with about the same number of paragraphs."""
-    paragraphs = _paragraphs(content)
-    parts = np.array_split(np.arange(len(paragraphs)), max(1, min(CHAPTERS, len(paragraphs))))
-    return _corpus([[paragraphs[i] for i in part] for part in parts], name, min_count)
+    return _corpus(_parts(_paragraphs(content)), name, min_count)
 
 
 def decoded(path: Path) -> str:
-    """The text of a UTF-8 file. Raises BadInput if it cannot be read or is not UTF-8 text."""
-    try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise BadInput(f"--text {path}: cannot be read ({error.strerror}); a UTF-8 text file is needed") from None
+    """The text of a UTF-8 file. Raises BadInput if it cannot be read, is too large, or is not UTF-8 text."""
+    raw = read_bounded(path, LARGEST, f"--text {path}")
     if not raw:
         raise BadInput(f"--text {path}: is empty; a text of at least two different words is needed")
+    if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        raise BadInput(f"--text {path}: is UTF-16 by its byte order mark; a UTF-8 text file is needed")
     if b"\0" in raw:
         raise BadInput(f"--text {path}: is binary (a NUL byte at offset {raw.index(0)}); a UTF-8 text file is needed")
     try:
-        return raw.decode("utf-8-sig")
+        return raw.decode("utf-8")
     except UnicodeDecodeError as error:
         raise BadInput(f"--text {path}: is not UTF-8 (byte {raw[error.start]:#04x} at offset {error.start})") from None
 
 
+def paragraphs(content: str) -> list[str]:
+    """The paragraphs of a text: they end at a blank line, or at a paragraph separator.
+
+    A line ends as in The Unicode Standard, section 5.8: at CR, LF, CRLF, NEL, VT, FF or a line separator.
+    """
+    lines = content.replace("\u2029", "\n\n").splitlines()
+    return re.split(r"\n\s*\n", "\n".join(lines))
+
+
+def words(content: str) -> list[str]:
+    """The words of a text. Spellings that Unicode holds for the same word without regard to case are one (D145)."""
+    if not content.isascii():
+        content = normalize("NFD", FORMAT.sub("", THIN_SPACE.sub(" ", content)))
+    return WORD.findall(normalize("NFC", content.casefold()))
+
+
+def shown(word: str) -> str:
+    """A word for a message: a giant one is cut."""
+    return word if len(word) <= 40 else f"{word[:39]}…"
+
+
 def _paragraphs(content: str) -> list[list[str]]:
-    blocks = (WORD.findall(block.lower()) for block in re.split(r"\n\s*\n", content))
-    return [words for words in blocks if words]
+    return [found for paragraph in paragraphs(content) if (found := words(paragraph))]
+
+
+def _parts(paragraphs: list[list[str]]) -> list[list[list[str]]]:
+    parts = np.array_split(np.arange(len(paragraphs)), max(1, min(CHAPTERS, len(paragraphs))))
+    return [[paragraphs[i] for i in part] for part in parts]
+
+
+def _number(paragraphs: list[list[str]]) -> int:
+    return sum(map(len, paragraphs))
 
 
 def _corpus(chapters: list[list[list[str]]], name: str, min_count: int) -> Corpus:

@@ -5,7 +5,6 @@ They come from the NumPy twin while it trains. It is observed, not changed: the 
 
 from __future__ import annotations
 
-import re
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -79,11 +78,11 @@ def stories(source: str = text.TOPICS) -> dict[str, Any]:
 def beginning(source: str) -> str:
     """The text up to `WORDS` different words and `LETTERS` letters, without paragraphs of a single word."""
     text.read(source)  # raises BadInput if it is not text
-    paragraphs = re.split(r"\n\s*\n", text.decoded(Path(source)))
-    whole = "\n\n".join(paragraph.strip() for paragraph in paragraphs if len(text.WORD.findall(paragraph)) > 1)
+    paragraphs = text.paragraphs(text.decoded(Path(source)))
+    whole = "\n\n".join(paragraph.strip() for paragraph in paragraphs if len(text.words(paragraph)) > 1)
     end, seen = 0, set()
     for word in text.WORD.finditer(whole, 0, LETTERS):
-        seen.add(word.group().lower())
+        seen.update(text.words(word.group()))
         if len(seen) > WORDS:
             break
         end = word.end()
@@ -155,7 +154,7 @@ def _words(passage: str) -> dict[str, Any]:
     told = _tell(Story(case, steps, tables, _observe_skipgram), MISTAKEN["words"])
     for run in told["runs"]:
         del run["arrays"]
-    words = list(corpus.words)
+    words = list(map(text.shown, corpus.words))
     return told | {
         "rows": {name: words for name in ("table", "context", "d_table", "d_context")},
         "columns": {name: words for name in ("logits", "d_logits")},

@@ -1,6 +1,7 @@
 """Bad input: one line that says what was given, where, and what is allowed; never a traceback or half a file."""
 
 import os
+import socket
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -32,6 +33,7 @@ from reference.catalogue import catalogue
 from reference.commands.cli import main
 from reference.commands.twins import TWINS, twin
 from reference.contract import Params
+from reference.data import text
 from reference.errors import BadInput
 
 CASES = {case.id: case for case in catalogue()}
@@ -336,6 +338,8 @@ FILES = {
     "empty.txt": b"",
     "binary.txt": b"two words\0",
     "latin1.txt": "café au lait".encode("latin-1"),
+    "marked.txt": b"\xef\xbb\xbftwo words\xff",
+    "utf16.txt": "two words".encode("utf-16"),
     "blank.txt": b" \n\n -- \n",
     "word.txt": b"word, Word!\n\nword\n",
     "apart.txt": b"one\n\ntwo\n\nthree\n",
@@ -391,6 +395,9 @@ REFUSED = {
     "text empty": ("--text empty.txt", "--text empty.txt: is empty; a text of at least two different words"),
     "text binary": ("--text binary.txt", "--text binary.txt: is binary (a NUL byte at offset 9)"),
     "text not UTF-8": ("--text latin1.txt", "--text latin1.txt: is not UTF-8 (byte 0xe9 at offset 3)"),
+    "text marked and not UTF-8": ("--text marked.txt", "--text marked.txt: is not UTF-8 (byte 0xff at offset 12)"),
+    "text in UTF-16": ("--text utf16.txt", "--text utf16.txt: is UTF-16 by its byte order mark; a UTF-8 text file"),
+    "text a device": ("--text /dev/zero", "--text /dev/zero: is a device, a pipe or a socket; a file is needed"),
     "text of no word": ("--text blank.txt", "--text blank.txt: has 0 different words; at least two"),
     "text of one word": ("--text word.txt", "--text word.txt: has 1 different word"),
     "text of lone words": ("--text apart.txt", "--text apart.txt: no paragraph has two words side by side"),
@@ -440,6 +447,20 @@ def test_unknown_case(folder: Path, verify: Callable, pattern: str) -> None:
     allowed = f"`twingrad verify --list` names all {len(CASES)}"
     assert ended == Ended(2, "", f"twingrad: no case matches {pattern!r}; {allowed}\n")
     assert contents(folder) == FILES
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with a name on this system")
+def test_text_that_would_never_end_is_refused_at_once(folder: Path, verify: Callable) -> None:
+    os.mkfifo("pipe")
+    with socket.socket(socket.AF_UNIX) as bound, open("huge", "wb") as huge:
+        bound.bind("socket")
+        huge.truncate(text.LARGEST + 1)
+        for name, says in {
+            "pipe": "is a device, a pipe or a socket; a file is needed",
+            "socket": "is a device, a pipe or a socket; a file is needed",
+            "huge": "is larger than 16 MiB, which is the largest size allowed",
+        }.items():
+            assert verify(ONE, "--text", name) == Ended(2, "", f"twingrad: --text {name}: {says}\n")
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with a name on this system")

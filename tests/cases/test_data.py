@@ -26,6 +26,7 @@ from reference.cases import (
 from reference.catalogue import catalogue
 from reference.data import text
 from reference.data.stream import Stream
+from reference.errors import BadInput
 
 CASES = catalogue()
 DISTINCT = list({(case.model, case.data, case.dtype, case.seed, case.gain): case for case in CASES}.values())
@@ -171,6 +172,28 @@ def test_pairs_of_a_text_come_once_a_pass(source: str) -> None:
     assert {len(batch.centers) for batch in batches} == {7}
     seen = [(words[a], words[b]) for batch in batches for a, b in zip(batch.centers, batch.contexts, strict=True)]
     once_a_pass(seen, every)
+
+
+@pytest.mark.parametrize("model", [SkipGram(9, 3), Classifier(9, 3, (4,), 6)], ids=["pairs", "bags"])
+def test_a_batch_has_no_more_examples_than_the_text(source: str, model: SkipGram | Classifier) -> None:
+    words = len(text.read(source).words)
+    case = Case("text", replace(model, num_embeddings=words), SGD(), Text(source, batch_size=1), steps=1)
+    every = case.examples
+    whole = replace(case, data=Text(source, batch_size=every))
+    assert len(next(whole.batches()).ids if isinstance(model, Classifier) else next(whole.batches()).centers) == every
+    for size in (0, every + 1, 10**12):
+        wrong = replace(case, data=Text(source, batch_size=size))
+        with pytest.raises(BadInput, match=rf"^batch_size {size}: .* has {every} examples; 1 to {every} fit$"):
+            next(wrong.batches())
+
+
+def test_the_catalogue_fits_a_short_text(tmp_path: Path) -> None:
+    file = tmp_path / "short.txt"
+    file.write_text("one two three\n\nfour five")
+    cases = [case for case in catalogue(str(file)) if isinstance(case.data, Text)]
+    assert len(cases) == 13
+    for case in cases:
+        next(case.batches())
 
 
 def test_bags_of_a_text_come_once_a_pass(source: str) -> None:

@@ -14,6 +14,8 @@ import pytest
 
 import numpy_impl
 from reference.commands.cli import main
+from reference.commands.learned import neighbours
+from reference.data import text
 
 PARAGRAPHS = (
     "the cat and the dog ate the fish",
@@ -224,6 +226,9 @@ def test_interrupt_saves_what_was_learned(source: Path, module: Callable, tmp_pa
         (["skipgram", "--window", "1.5"], "argument --window: '1.5' is not"),
         (["skipgram", "--negatives", "0"], "argument --negatives"),
         (["skipgram", "--batch-size", "0"], "argument --batch-size"),
+        (["classifier", "--batch-size", "49"], "text.txt has 48 examples; no more fit"),
+        (["cbow", "--batch-size", "999999999"], "--batch-size 999999999: "),
+        (["cbow", "--batch-size", "385"], "text.txt has 384 examples; no more fit"),
         (["skipgram", "--verify-every", "0"], "argument --verify-every"),
         (["skipgram", "--seed=-1"], "argument --seed"),
         (["skipgram", "--lr", "nan"], "argument --lr: 'nan' is not a number above 0"),
@@ -238,6 +243,33 @@ def test_bad_input(train: Command, arguments: list[str], message: str) -> None:
     code, out, err = train(*arguments)
     assert (code, out) == (2, "")
     assert re.fullmatch(rf"twingrad: .*{re.escape(message)}.*\n", err)
+
+
+@pytest.mark.parametrize(("size", "steps"), [((), 10), (("--batch-size", 2), 10), (("--batch-size", 1), 20)])
+def test_batches_fit_a_tiny_text(train: Command, tmp_path: Path, size: tuple, steps: int) -> None:
+    """Two paragraphs are two examples, ten times each."""
+    file = tmp_path / "tiny.txt"
+    file.write_text("one two\n\nthree four")
+    code, out, err = train("classifier", "--text", file, *size)
+    assert (code, err) == (0, "")
+    assert f" {steps} steps, " in out
+
+
+def test_a_giant_word_is_cut_in_what_is_printed_alone(train: Command, tmp_path: Path) -> None:
+    giant, file, vectors = "x" * 10**5, tmp_path / "giant.txt", tmp_path / "vectors.txt"
+    file.write_text("\n\n".join([f"a {giant} b"] * 8 + ["a b c"] * 8))
+    code, out, _ = train("skipgram", *FAST, "--text", file, "--out", vectors)
+    assert code == 0
+    assert "x" * 39 + "…" in out
+    assert "x" * 40 not in out
+    assert giant in read_back(vectors)[0]
+
+
+def test_a_word_of_one_character_is_a_neighbour_unless_it_is_ascii() -> None:
+    corpus = text.read_string("\n\n".join(["的猫的i的"] * 8 + ["的船的"] * 8), min_count=1)
+    listed = [word for word, _ in neighbours(corpus, np.ones((4, 2)), words=3)]
+    assert set(listed) == {"猫", "船", "的"}
+    assert listed[2] == "的"
 
 
 def test_a_case_that_is_declined(train: Command, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from collections import Counter
 from itertools import chain, cycle, islice
 from pathlib import Path
+from unicodedata import category, normalize
 
 import numpy as np
 import pytest
@@ -25,20 +26,67 @@ def words_of(corpus: text.Corpus) -> list[list[str]]:
     return [[corpus.words[i] for i in ids] for ids in corpus.sentences]
 
 
-@pytest.mark.parametrize(
-    ("content", "expected"),
-    [
-        ("The cat, the CAT!", "the cat the cat"),
-        ("Don't -- it's rock'n'roll.", "don't it's rock'n'roll"),
-        ("that’s 'quoted' ''twice''", "that’s quoted twice"),
-        ("state-of-the-art", "state of the art"),
-        ("snake_case(x1) == 42;", "snake_case x1 42"),
-        ("Ärger, ÉTÉ и Мир 日本", "ärger été и мир 日本"),
-        ("one\ntwo\tthree", "one two three"),
-    ],
-)
-def test_words(content: str, expected: str) -> None:
-    assert words_of(text.read_string(content, min_count=1)) == [expected.split()]
+WORDS = {
+    "case": ("The cat, the CAT!", "the cat the cat"),
+    "apostrophes": (
+        "Don't -- it's rock'n'roll. that’s 'quoted' ''twice''",
+        "don't it's rock'n'roll that’s quoted twice",
+    ),
+    "hyphens": ("state-of-the-art", "state of the art"),
+    "code": ("snake_case(x1) == 42; __init__ _ __", "snake_case x1 42 __init__"),
+    "space": ("one\ntwo\tthree\u00a0four", "one two three four"),
+    "points": ("3.14, 1,000 and .5; e.g. os.path.", "3.14 1,000 and 5 e.g os.path"),
+    "letters and numbers alone": ("² Ⅷ ½ + ¢ ☃", "² ⅷ ½"),
+    "scripts": ("Ärger, ÉTÉ и Мир; iPhoneмир", "ärger été и мир iphoneмир"),
+    "decomposed": ("re\u0301sume\u0301 RÉSUMÉ", "résumé résumé"),
+    "marks in two orders": ("a\u0323\u0301 a\u0301\u0323", "ạ́ ạ́"),
+    "dotted I": ("İstanbul i\u0307stanbul", "i\u0307stanbul i\u0307stanbul"),
+    "full case folding": ("Straße STRASSE ΣΊΣΥΦΟΣ Σίσυφος", "strasse strasse σίσυφοσ σίσυφοσ"),
+    "Greek iota below": ("ᾳ ΑΙ ᾳ\u0323 Α\u0323Ι", "αι αι α\u0323ι α\u0323ι"),
+    "Hindi": ("हिन्दी में लिखा", "हिन्दी में लिखा"),
+    "Hebrew": ("שָׁלוֹם עוֹלָם צה\"ל ג'", "שָׁלוֹם עוֹלָם צה\"ל ג'"),
+    "Arabic": ("عَرَبِيّ ٣٫١٤", "عَرَبِيّ ٣٫١٤"),
+    "Korean in parts": ("\u1112\u1161\u11ab글", "한글"),
+    "Thai, without a dictionary": ("สวัสดี ครับ", "ส วั ส ดี ค รั บ"),
+    "Chinese and Japanese, without a dictionary": ("日本 ひら カタカナ", "日 本 ひ ら カタカナ"),
+    "soft hyphens": ("co\u00adoperate cooperate re\u0301\u00adsume\u0301", "cooperate cooperate résumé"),
+    "marks of direction": ("\u200fשלום\u200f \u202bab\u202c \ufeffcd", "שלום ab cd"),
+    "joiners are spelling": ("می\u200cخواهم", "می\u200cخواهم"),
+    "emoji": ("a 😀 👩\u200d👧 🇩🇪 b❤", "a b"),
+    "French spaces": ("«\u202fBonjour\u202f!\u202f»", "bonjour"),
+    "numbers in groups": ("10\u202f000", "10\u202f000"),
+}
+
+
+@pytest.mark.parametrize(("content", "expected"), WORDS.values(), ids=WORDS)
+def test_words_are_those_of_unicode(content: str, expected: str) -> None:
+    """UAX #29, with what is the same in NFC and in full case folding made one."""
+    assert text.words(content) == expected.split(" ")
+
+
+@given(content=st.text("aAéİßσΣ1_.'\" -\u0301\u0316\u0307\u0345\u00ad\u200d\u202fबि한日א🇩\n"))
+def test_words_do_not_depend_on_how_characters_are_composed(content: str) -> None:
+    whole = text.words(content)
+    assert text.words(normalize("NFD", content)) == whole
+    assert text.words(normalize("NFC", content)) == whole
+    assert all(normalize("NFC", word) == word for word in whole)
+    assert all(any(category(letter)[0] in "LN" for letter in word) for word in whole)
+
+
+def test_a_giant_word_is_cut_where_it_is_shown() -> None:
+    assert text.shown("a" * 40) == "a" * 40
+    assert text.shown("a" * 10**6) == "a" * 39 + "…"
+
+
+@pytest.mark.parametrize("end", ["\n", "\r", "\r\n", "\x85", "\v", "\f", "\u2028"], ids=ascii)
+def test_paragraphs_end_at_a_blank_line(end: str) -> None:
+    corpus = text.read_string(f"a{end}b{end}{end}c d{end} \t{end}{end}e{end}f{end}", min_count=1)
+    assert words_of(corpus) == [["a", "b"], ["c", "d"], ["e", "f"]]
+
+
+def test_paragraphs_end_at_a_paragraph_separator() -> None:
+    corpus = text.read_string("a b\u2029c d\u2029\u2029e f", min_count=1)
+    assert words_of(corpus) == [["a", "b"], ["c", "d"], ["e", "f"]]
 
 
 @given(paragraphs=paragraphs, min_count=st.integers(1, 5))
@@ -56,7 +104,7 @@ def test_vocabulary_is_the_frequent_words_most_frequent_first(paragraphs: list[l
     assert words_of(corpus) == sentences
 
 
-@given(ids=st.lists(st.integers(0, 9), max_size=20), window=st.integers(1, 6))
+@given(ids=st.lists(st.integers(0, 9), max_size=20), window=st.integers(1, 6) | st.just(2**40))
 def test_pairs_are_all_words_within_the_window(ids: list[int], window: int) -> None:
     expected = []
     for position, centre in enumerate(ids):

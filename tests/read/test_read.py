@@ -519,6 +519,14 @@ def test_json_of_another_form_is_one_clear_line(kind: str, content: bytes, tmp_p
     assert not (tmp_path / "read").exists()
 
 
+def test_the_beginning_of_a_text(tmp_path: Path) -> None:
+    """Words and paragraphs are those that the models learn; a giant word is cut."""
+    file = tmp_path / "text.txt"
+    file.write_text(f"lone\u2029re\u0301sume\u0301 two\r\rthree {'four' * 20}", encoding="utf-8", newline="")
+    assert numbers.beginning(str(file)) == f"re\u0301sume\u0301 two\n\nthree {'four' * 20}"
+    assert set(numbers.stories(str(file))["words"]["words"]) == {"résumé", "two", "three", ("four" * 20)[:39] + "…"}
+
+
 def test_a_text_with_a_script_in_it_stays_text(hostile: Path) -> None:
     page = (hostile / "numbers.html").read_text(encoding="utf-8")
     assert page.count("alert(") == 2  # as prose, and in the JSON
