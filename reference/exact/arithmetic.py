@@ -197,9 +197,10 @@ class Balls:
         at = value(x)
         return self.made(at.erf(), x, 2 / arb.pi().sqrt() * (-at * at).exp())
 
-    def sqrt(self, x: arb) -> arb:
-        """The square root of a constant."""
-        return x.sqrt()
+    def sqrt(self, x: Number) -> Number:
+        """The square root."""
+        y = value(x).sqrt()
+        return self.made(y, x, 1 / (2 * y)) if isinstance(x, Scalar) else y
 
     def sum(self, terms: Iterable[Number]) -> Number:
         """The sum of the terms."""

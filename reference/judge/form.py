@@ -67,8 +67,8 @@ def as_grads(case: Case, given: Any, input_shapes: dict[str, tuple[int, ...]], n
     for name, shape in shapes.items():
         gradient = given.get(name)
         if gradient is not None:
-            read = _as_rows if name in case.row_tables else _as_tensor
-            found[name] = read(case, name, gradient, shape, note)
+            reader = _as_rows if name in case.row_tables else _as_tensor
+            found[name] = reader(case, name, gradient, shape, note)
     return found
 
 
@@ -124,7 +124,7 @@ def _check_names(what: str, given: Any, shapes: dict[str, tuple[int, ...]], note
 def _number(name: str, given: Any, note: Note) -> np.ndarray:
     if given is None:
         raise Mismatch(name, "one number", "None")
-    array = _read(name, given, note)
+    array = read(name, given, note)
     if array.size != 1 or array.dtype.kind not in "fiu":
         raise Mismatch(name, "one number", f"{array.dtype} of shape {array.shape}")
     return array.reshape(()) if array.dtype.kind == "f" else array.reshape(()).astype(np.float64)
@@ -137,7 +137,7 @@ def _as_tensor(case: Case, name: str, given: Any, shape: tuple[int, ...], note: 
     if _is_rows(given):
         note(name, "a dense array", "rows")
         return dense(_as_rows(case, name, given, shape, note))
-    array = _read(name, given, note)
+    array = read(name, given, note)
     if array.ndim != len(shape) and _squeezed(array.shape) == _squeezed(shape):  # or it may be the transposed one
         note(name, f"an array of shape {shape}", f"one of shape {array.shape}")
         array = array.reshape(shape)
@@ -159,7 +159,7 @@ def _squeezed(shape: tuple[int, ...]) -> list[int]:
 
 def _as_rows(case: Case, name: str, given: Any, shape: tuple[int, ...], note: Note) -> RowGrad | np.ndarray:
     """Rows, sorted and unique. A dense array is a matter of form, and stays one."""
-    parts = _rows_of(given)
+    parts = rows_of(given)
     if not parts:
         try:
             array = _as_tensor(case, name, given, shape, note)
@@ -169,17 +169,29 @@ def _as_rows(case: Case, name: str, given: Any, shape: tuple[int, ...], note: No
         return array
     if isinstance(given, list):
         note(name, ROWS, "a list [rows, values]")
-    rows, values, of_table = _read(name, parts[0], note), _read(name, parts[1], note), parts[2] or shape
+    return coalesced(name, parts, shape, case.dtype, note)
+
+
+Parts = tuple[Any, Any, tuple[int, ...] | None]
+"""Rows, values and the shape of the whole table, if it is known."""
+
+
+def coalesced(name: str, parts: Parts, shape: tuple[int, ...], dtype: str, note: Note = refuse) -> RowGrad:
+    """Rows and values, in the dtype or in one of fewer digits, as rows that are sorted and unique.
+
+    shape: that of the table, (V, D).
+    """
+    rows, values, of_table = read(name, parts[0], note), read(name, parts[1], note), parts[2] or shape
     if rows.ndim == 2 and rows.shape[1] == 1:
         rows = rows[:, 0]
     if rows.dtype.kind not in "iu":
-        raise Mismatch(name, f"integer rows and {case.dtype} values", f"{rows.dtype} rows and {values.dtype} values")
+        raise Mismatch(name, f"integer rows and {dtype} values", f"{rows.dtype} rows and {values.dtype} values")
     if of_table != shape or rows.ndim != 1 or values.shape != (len(rows), shape[1]):
         got = f"rows of shape {rows.shape} with values of shape {values.shape} for a table of shape {of_table}"
         raise Mismatch(name, f"rows (U,) with values (U, {shape[1]}) for a table of shape {shape}", got)
     if len(rows) and (rows.min() < 0 or rows.max() >= shape[0]):
         raise Mismatch(name, f"rows from 0 to {shape[0] - 1}", f"a row {rows.max() if rows.min() >= 0 else rows.min()}")
-    values = _in_dtype(name, values, case.dtype, note)
+    values = _in_dtype(name, values, dtype, note)
     if not (rows[1:] > rows[:-1]).all():
         rows, which = np.unique(rows, return_inverse=True)
         total = np.zeros((len(rows), shape[1]))  # float64, so that bringing it to this form adds no error
@@ -194,10 +206,10 @@ def dense(gradient: RowGrad | np.ndarray) -> np.ndarray:
 
 
 def _is_rows(given: Any) -> bool:
-    return _rows_of(given) is not None
+    return rows_of(given) is not None
 
 
-def _rows_of(given: Any) -> tuple[Any, Any, tuple[int, ...] | None] | None:
+def rows_of(given: Any) -> Parts | None:
     """Rows, values and the shape of the whole table, if it says so; None for what is no row gradient."""
     if isinstance(given, RowGrad):
         return given.rows, given.values, tuple(given.shape)
@@ -219,7 +231,7 @@ def _rows_of(given: Any) -> tuple[Any, Any, tuple[int, ...] | None] | None:
 # --- arrays ----------------------------------------------------------------------------------------------------------
 
 
-def _read(name: str, given: Any, note: Note) -> np.ndarray:
+def read(name: str, given: Any, note: Note) -> np.ndarray:
     """A NumPy array of whatever array it is, without a copy where that is possible.
 
     Raises Mismatch where it is none, and where reading it raises an error.

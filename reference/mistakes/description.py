@@ -170,19 +170,28 @@ def digits(expected: np.ndarray, got: np.ndarray) -> list[str]:
 
 def ratio(expected: np.ndarray, got: np.ndarray, allowed: np.ndarray) -> str:
     """How many times the expected values (N,) the others are, if that is the same number to within what is allowed."""
+    times = multiple(expected, got, allowed)
+    if times is None:
+        return ""
+    largest = np.abs(expected).argmax()
+    figures = -math.log10(max(allowed[largest] / abs(got[largest] or 1), 1e-6))
+    return f"{times + 0.0:.{max(2, int(figures))}g}"
+
+
+def multiple(expected: np.ndarray, got: np.ndarray, allowed: np.ndarray) -> float | None:
+    """The number by which the expected values (N,) are multiplied in the others, if there is one."""
     largest = np.abs(expected).argmax() if expected.size else 0
     if not expected.size or not expected[largest]:
-        return ""
-    times = got[largest] / expected[largest]
+        return None
+    times = float(got[largest] / expected[largest])
     if expected.size == 1 and not plain(times):
-        return ""  # two numbers always have some ratio
+        return None  # two numbers always have some ratio
     rest = np.abs(got - times * expected)
     same = (rest <= allowed * max(1.0, abs(times))).all()
     # or it is a matter of rounding
     clear = np.median(np.abs(got - expected)) > 8 * np.median(rest)
     clear &= abs(times - 1) > 1e-3 or expected.size >= SURE
-    digits = -math.log10(max(allowed[largest] / abs(got[largest] or 1), 1e-6))
-    return f"{times + 0.0:.{max(2, int(digits))}g}" if same and clear else ""
+    return times if same and clear else None
 
 
 def plain(times: float) -> bool:
