@@ -52,6 +52,8 @@ mutants: .venv/dev
 third-parties: .venv/dev
 	$(BIN)/pip install --quiet -c constraints.txt -e '.[third-parties]'
 	$(BIN)/pytest -m third_party
+	mkdir -p build
+	$(BIN)/python -m tests.third_parties.gradient_checkers > build/gradient-checkers.txt
 
 # compute all exact values again, and compare them byte by byte with the committed vectors
 vectors: .venv/run
@@ -63,7 +65,7 @@ vectors: .venv/run
 rows digests: .venv/run
 	$(BIN)/python -m reference.catalogue.$(if $(filter rows,$@),grow,digests)
 
-# write the figures in the READMEs: the quick ones, and those that make bench, bench-peers and mutants left in build/
+# write the figures in the READMEs: the quick ones, and those that other targets left in build/
 figures: .venv/dev
 	$(BIN)/python -m tests.tools.figures
 

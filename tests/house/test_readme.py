@@ -5,12 +5,13 @@ from __future__ import annotations
 import platform
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from reference.commands.cli import main
-from tests.tools.figures import FIGURES, MARKED, marked, out_of_order, private
-from tests.tools.readmes import KNOWN, MINE, ROOT, UNKNOWN, blocks, changed, readmes
+from tests.tools.figures import FIGURES, MARKED, any_function, marked, out_of_order, private
+from tests.tools.readmes import FUNCTION, KNOWN, LOST, MINE, ROOT, UNKNOWN, blocks, changed, readmes
 
 TEXTS = {str(path.relative_to(ROOT)): path.read_text(encoding="utf-8") for path in readmes()}
 README = TEXTS["README.md"]
@@ -43,6 +44,22 @@ def test_its_mistakes_are_those_of_the_text() -> None:
     known_mistakes = TEXTS["reference/mistakes/README.md"]
     assert "divides by `(length + 1)` instead of `length`" in known_mistakes
     assert [line.split(" / ")[1] for line in UNKNOWN] == ["length", "(length + 1)"]
+
+
+# --- the checks ------------------------------------------------------------------------------------------------------
+
+
+def test_the_example_of_the_checks_passes() -> None:
+    example: dict[str, Any] = {}
+    exec(FUNCTION, example)
+    example["test_my_gradients"]()
+
+
+def test_what_is_said_of_its_mistake_is_what_the_text_shows() -> None:
+    text = TEXTS["reference/checks/README.md"]
+    assert f"Write `{LOST[1]}` for the first `np.add.at`" in text
+    assert any_function() in text
+    assert "are duplicates lost?" in any_function()
 
 
 # --- figures ---------------------------------------------------------------------------------------------------------

@@ -22,12 +22,13 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from reference.catalogue import catalogue
 from reference.commands.files import complain, write_whole
 from reference.errors import BadInput
 from reference.mistakes.known import known
-from tests.tools.readmes import KNOWN, MINE, ROOT, UNKNOWN, changed, readmes
+from tests.tools.readmes import FUNCTION, KNOWN, LOST, MINE, ROOT, UNKNOWN, changed, readmes
 
 
 @dataclass(frozen=True)
@@ -256,6 +257,17 @@ def _verdict(line: tuple[str, str]) -> str:
     return cut(output("verify", "classifier", "--candidate", "mine.py", code=1, mine=changed(*line)), "disagree ", HELD)
 
 
+def any_function() -> str:
+    """What is said of the gradients in the example of the checks, with duplicates that are lost."""
+    example: dict[str, Any] = {}
+    exec(FUNCTION.replace(*LOST), example)
+    try:
+        example["test_my_gradients"]()
+    except AssertionError as said:
+        return fenced(trimmed(str(said)))
+    raise BadInput("the wrong gradients of the example pass")
+
+
 def counts() -> str:
     """How many cases, mistakes and so on there are."""
     collected = output("--collect-only", "-q", "-p", "no:benchmark", "--no-header", "-m", "", module="pytest")
@@ -315,6 +327,7 @@ FIGURES = {
     "candidate": Figure(candidate),
     "described": Figure(described),
     "blind": Figure(blind),
+    "any-function": Figure(any_function),
     "counts": Figure(counts),
     "results": Figure(results),
     "train": Figure(train, SLOW),
@@ -322,6 +335,7 @@ FIGURES = {
     "mistakes": Figure(subjects, SLOW),
     "mistakes-by-name": Figure(some_mistakes, SLOW),
     "mutants": left("mutants.txt", "mutants"),
+    "gradient-checkers": left("gradient-checkers.txt", "third-parties"),
     "bench-goals": left("bench/bench.txt", "bench", lambda text: cut(text, GOALS, r"\d+ of \d+ goals")),
     "bench": left("bench/bench.txt", "bench", lambda text: cut(text, LOOPS, GOALS) + "\n\n" + cut(text, "◄")),
     "bench-peers": left("bench/bench-peers.txt", "bench-peers", lambda text: cut(text, LOOPS)),

@@ -30,6 +30,13 @@ UNKNOWN = '["fc1.weight"] / length', '["fc1.weight"] / (length + 1)'
 """A line of it, and one that is wrong in a way that is not among the known mistakes."""
 
 
+FUNCTION = blocks((ROOT / "reference/checks/README.md").read_text(encoding="utf-8"), "python")[0]
+"""A test of gradients by hand, of a function that twingrad does not know."""
+
+LOST = 'np.add.at(g["users"], users, d * v)', 'g["users"][users] += d * v'
+"""A line of it, and what many write instead."""
+
+
 def changed(right: str, wrong: str) -> str:
     """mine.py with a wrong line."""
     if MINE.count(right) != 1:
