@@ -18,8 +18,8 @@ from rich.text import Text
 
 from benchmarks import goals, plots
 from benchmarks.interleave import Times, interleaved
+from reference.checks.twins import twins
 from reference.commands.files import check_writable, write_whole
-from reference.commands.twins import twins
 from reference.environment import environment, sentence
 from reference.errors import BadInput
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from reference.cases import SGD, Case, NegativeSampling, SharedNegatives, SkipGram, Text
-from reference.commands.twins import twin as twin_of
+from reference.checks.twins import twin as twin_of
 from reference.data import text
 
 WIDTH, NEGATIVES, WINDOW, EPOCHS, LR, SUBSAMPLE = 100, 5, 5, 3, 0.1, 1e-3

@@ -18,12 +18,18 @@ def raised(error: BaseException) -> str:
     "raised in mine.py, line 12: ValueError: no such row". The place is the innermost line that is in no library and not
     in this package; where there is none, it is left out.
     """
+    place = where(error)
+    return f"raised in {place}: {one_line(error)}" if place else f"raised {one_line(error)}"
+
+
+def where(error: BaseException) -> str:
+    """The place in the user's own code that an exception came out of, "mine.py, line 12"; empty if there is none."""
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         file = Path(frame.filename)
         library = "site-packages" in file.parts or "dist-packages" in file.parts
         if file.is_file() and not library and not any(file.is_relative_to(folder) for folder in _LIBRARIES):
-            return f"raised in {file.name}, line {frame.lineno}: {one_line(error)}"
-    return f"raised {one_line(error)}"
+            return f"{file.name}, line {frame.lineno}"
+    return ""
 
 
 _LIBRARIES = Path(__file__).parent, Path(sysconfig.get_path("stdlib"))

@@ -68,7 +68,7 @@ def select(cases: Sequence[Case], patterns: Sequence[str] = (), without: Sequenc
     left_out = {name for pattern in without for name in _some(named, pattern)}
     found = [case for name, case in named.items() if name in chosen - left_out]
     if not found:
-        raise BadInput(f"no case is left; --not leaves out all {len(chosen)} chosen cases")
+        raise BadInput(f"no case is left; all {len(chosen)} chosen cases are excluded")
     return found
 
 

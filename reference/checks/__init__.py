@@ -1,1 +1,1 @@
-"""Checks for a user's own tests: any function, a function of PyTorch's, an optimizer alone."""
+"""Checks of what a user has written: implementations of models, any function, a backward pass, an optimizer."""

@@ -12,7 +12,7 @@ from reference.catalogue import select
 
 
 def add_choice(parser: argparse.ArgumentParser, default: str) -> None:
-    """Add PATTERN, which may be repeated, and --not."""
+    """Add PATTERN, which may be repeated, and --exclude, which is also --not."""
     parser.add_argument(
         "patterns",
         nargs="*",
@@ -20,6 +20,7 @@ def add_choice(parser: argparse.ArgumentParser, default: str) -> None:
         help=f"cases with this in their id; * and ? are wildcards (default: {default})",
     )
     parser.add_argument(
+        "--exclude",
         "--not",
         dest="without",
         action="append",

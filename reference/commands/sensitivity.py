@@ -22,11 +22,11 @@ from rich.text import Text
 from reference import exact
 from reference.cases import Case
 from reference.catalogue import catalogue
+from reference.checks.twins import twins
 from reference.commands.choice import add_choice, chosen
 from reference.commands.exit_codes import AGREE, DISAGREE
 from reference.commands.files import check_writable, write_whole
 from reference.commands.progress import tracked
-from reference.commands.twins import twins
 from reference.contract import Implementation, RowGrad
 from reference.environment import environment, sentence
 from reference.judge.form import flat

@@ -22,10 +22,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from reference.cases import CBOW, SGD, Case, Classifier, NegativeSampling, SkipGram, Text
+from reference.checks.twins import TWINS, twin
 from reference.commands.exit_codes import AGREE, DISAGREE, INTERRUPTED, NOTHING
 from reference.commands.files import check_writable, complain, write_whole
 from reference.commands.learned import accuracy, neighbours, word2vec
-from reference.commands.twins import TWINS, twin
 from reference.contract import Params
 from reference.data import text
 from reference.errors import BadInput, Unsupported, raised

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
 
 from reference.catalogue import catalogue
+from reference.checks.check import coverage_of, explained
+from reference.checks.findings import Findings
+from reference.checks.formats import as_json
+from reference.checks.terminal import WIDTH, show
 from reference.commands.choice import add_choice, chosen
 from reference.commands.exit_codes import AGREE
 from reference.commands.files import check_writable, write_whole
 from reference.commands.progress import tracked
-from reference.commands.report import as_json, show
-from reference.commands.verify import coverage_of, exit_code, explained
+from reference.commands.verify import exit_code
 from reference.environment import environment
 from reference.errors import BadInput, Unsupported
 from reference.vectors.checking import checked
@@ -70,8 +74,10 @@ def check_vectors(options: argparse.Namespace) -> int:
     if options.json:
         check_writable(options.json)
     results, given = checked(options.vectors or [HERE], options.results)
-    explanations, coverage = explained({str(options.results): given}, results), coverage_of(results)
+    status = Console(stderr=True).status
+    found = Findings(tuple(results), explained({str(options.results): given}, results, status))
+    found = replace(found, coverage=coverage_of(found, status))
     if options.json:
-        write_whole(options.json, as_json(results, explanations, environment(), coverage))
-    show(results, explanations, Console(width=None if sys.stdout.isatty() else 200), coverage)
-    return exit_code(results, coverage)
+        write_whole(options.json, as_json(replace(found, environment=environment())))
+    show(found, Console(width=None if sys.stdout.isatty() else WIDTH))
+    return exit_code(found)

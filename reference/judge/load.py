@@ -1,34 +1,63 @@
-"""Load what a user names: an implementation, by module or file, or a file with a model of their own."""
+"""Load what a user names: an implementation, by file, folder or module, or a file with a model of their own."""
 
 from __future__ import annotations
 
 import importlib.util
+import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.machinery import PathFinder
 from pathlib import Path
 from types import ModuleType
-from typing import cast
+from typing import Any, cast
 
 from reference import exact
 from reference.cases import Case
 from reference.contract import Implementation
-from reference.errors import BadInput, raised
+from reference.errors import BadInput, raised, where
 from reference.judge.switches import LEFT, Switches
 
+Candidate = str | os.PathLike[str] | Implementation
+"""The path of a .py file or of a folder, the name of a module, or anything that has `build`."""
 
-def load(name: str, beside: ModuleType | None = None) -> Implementation:
-    """An implementation by module name, or by the path of a Python file.
+OURS = "reference", "numpy_impl", "torch_impl"
+"""Our packages. A user's module of one of these names would be taken for ours, or ours for it."""
 
-    beside: a module that is loaded already, which is taken where the path is that of its file.
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def name_of(candidate: Candidate) -> str:
+    """What it is called in results: its path, its module's name, or its type's."""
+    if isinstance(candidate, str | os.PathLike):
+        return os.fspath(candidate)
+    return str(getattr(candidate, "__name__", type(candidate).__name__))
+
+
+def load(candidate: Candidate, model: ModuleType | None = None) -> Implementation:
+    """An implementation: a .py file, a folder with a package or with a build.py, a module, or an object with `build`.
+
+    While a file is loaded and at work, Python also looks for modules in its folder, or beside the folder of a package;
+    for a module, in the current folder. What it imports from there is imported anew each time that it is loaded.
+
+    model: a model's module that is loaded already, which is taken where the path is that of its file.
 
     Raises:
-        BadInput: there is no such module, it cannot be imported, or it has no `build`.
+        BadInput: there is no such thing, it cannot be imported, it has no `build`, or a module beside it has the name
+            of one of our packages.
     """
-    what = f"implementation {name}"
-    same = beside is not None and name.endswith(".py") and beside.__file__ == str(Path(name).resolve())
-    module = beside if same else _imported(what, name)
-    if not callable(getattr(module, "build", None)):
+    what = f"implementation {name_of(candidate)}"
+    if isinstance(candidate, str | os.PathLike):
+        name = os.fspath(candidate)
+        if model is None:
+            _forget()
+        same = model is not None and name.endswith(".py") and model.__file__ == str(Path(name).resolve())
+        found: Any = model if same else _imported(what, name)
+    else:
+        found = candidate
+    if not callable(getattr(found, "build", None)):
         raise BadInput(f"{what}: has no function build(case, weights)")
-    return cast(Implementation, module)
+    return cast(Implementation, found)
 
 
 def load_model(name: str) -> tuple[ModuleType, list[Case]]:
@@ -40,6 +69,7 @@ def load_model(name: str) -> tuple[ModuleType, list[Case]]:
     what = f"model {name}"
     if not name.endswith(".py"):
         raise BadInput(f"{what}: the path of a .py file is needed")
+    _forget()
     module = _imported(what, name)
     cases = getattr(module, "CASES", None)
     if not isinstance(cases, list | tuple) or not cases or not all(isinstance(case, Case) for case in cases):
@@ -69,19 +99,24 @@ def _check(what: str, case: Case) -> None:
         raise BadInput(f"{what}: is too large for exact values; fewer rows, steps or examples are needed")
 
 
+# --- importing -------------------------------------------------------------------------------------------------------
+
+
 def _imported(what: str, name: str) -> ModuleType:
     """The module; what: what it is to be, for the error."""
     switches = Switches()
     try:
-        with switches.turned():
-            module = _from_file(what, Path(name).resolve()) if name.endswith(".py") else importlib.import_module(name)
+        file, folder = _place(what, name)
+        _refuse_namesakes(what, folder)
+        with switches.turned(), _beside(folder):
+            module = _from_file(what, file) if file else importlib.import_module(name)
     except BadInput:
         raise
     except ModuleNotFoundError as error:
-        if f"{name}.".startswith(f"{error.name}."):
-            missing = "there is no such module; a module's name or the path of a .py file is needed"
+        if not name.endswith(".py") and f"{name}.".startswith(f"{error.name}."):
+            missing = "there is no such module; a module's name, or the path of a .py file or of a folder, is needed"
         else:
-            missing = f"it needs {error.name}, which is not installed"
+            missing = f"{where(error) or 'it'} needs {error.name}, which is neither installed nor beside it"
         raise BadInput(f"{what}: {missing}") from None
     except (Exception, SystemExit) as error:
         raise BadInput(f"{what}: importing it {raised(error)}") from None
@@ -89,21 +124,77 @@ def _imported(what: str, name: str) -> ModuleType:
     return module
 
 
+def _place(what: str, name: str) -> tuple[Path | None, Path]:
+    """The file to load, None for a module by its name, and the folder that what it imports may stand in."""
+    path = Path(name).resolve()
+    if name.endswith(".py"):
+        if not path.is_file():
+            raise BadInput(f"{what}: there is no such file")
+        return path, path.parent
+    if name and path.is_dir():
+        if (path / "__init__.py").is_file():
+            return path / "__init__.py", path.parent
+        if (path / "build.py").is_file():
+            return path / "build.py", path
+        if os.sep in name or not importlib.util.find_spec(name):
+            raise BadInput(f"{what}: is a folder; one with an __init__.py, or else a build.py, is needed")
+    return None, Path.cwd()
+
+
 def _from_file(what: str, path: Path) -> ModuleType:
-    """The module of a file."""
-    if not path.is_file():
-        raise BadInput(f"{what}: there is no such file")
-    spec = importlib.util.spec_from_file_location(path.stem, path)
+    """The module of a file, or the package of its __init__.py."""
+    package = path.name == "__init__.py"
+    name = path.parent.name if package else path.stem
+    if package and (other := sys.modules.get(name)):
+        if other.__file__ == str(path):
+            return other
+        raise BadInput(f"{what}: another module {name} is imported already; the folder must be renamed")
+    spec = importlib.util.spec_from_file_location(name, path, submodule_search_locations=[str(path.parent)] * package)
     assert spec  # there is one, with a loader, for every name that ends in .py
     assert spec.loader
     module = importlib.util.module_from_spec(spec)
-    if path.stem not in sys.modules or path.stem in _FILES:
+    if name not in sys.modules:
         # dataclasses in it look themselves up there, and a candidate finds there the model that it imports
-        sys.modules[path.stem] = module
-        _FILES.add(path.stem)
+        sys.modules[name] = module
     spec.loader.exec_module(module)
     return module
 
 
-_FILES: set[str] = set()
-"""The names in `sys.modules` that are those of files."""
+def _refuse_namesakes(what: str, folder: Path) -> None:
+    """Raise BadInput if the folder has a module that has the name of a package of ours, since one hides the other."""
+    for name in OURS:
+        spec = PathFinder.find_spec(name, [str(folder)])
+        if spec and spec.origin and Path(spec.origin).resolve() != ROOT / name / "__init__.py":
+            place = Path(spec.origin)
+            place = place.parent if place.name == "__init__.py" else place
+            raise BadInput(f"{what}: {place} has the name of twingrad's own package {name}; it must be renamed")
+
+
+@contextmanager
+def _beside(folder: Path) -> Iterator[None]:
+    """Look for modules in the folder, too, and remember those that are imported from there."""
+    importlib.invalidate_caches()
+    sys.path.insert(0, str(folder))
+    before = set(sys.modules)
+    try:
+        yield
+    finally:
+        _USERS.update(name for name in sys.modules.keys() - before if _is_users(name, folder))
+
+
+def _is_users(name: str, folder: Path) -> bool:
+    """Whether the module is one of the folder's own, and no library that is installed there, and not ours."""
+    file = getattr(sys.modules[name], "__file__", None)
+    if file is None or name.split(".", maxsplit=1)[0] in OURS:
+        return False
+    return Path(file).is_relative_to(folder) and "site-packages" not in Path(file).parts
+
+
+def _forget() -> None:
+    """What was imported beside another candidate, or before it was edited, is not that of the next one."""
+    while _USERS:
+        sys.modules.pop(_USERS.pop(), None)
+
+
+_USERS: set[str] = set()
+"""The names in `sys.modules` that came with what a user named."""

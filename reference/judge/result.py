@@ -68,7 +68,8 @@ class Result:
     wrong besides its numbers, such as that it does not repeat itself, or changes what is not its own. steps: how many
     batches it was trained on. errors: one for each tensor that was compared. divergences: all errors over the tolerance
     in the first step that had one; the run ends there. proof: that of the exact values it was compared with, if it was.
-    form: a line for each wrong form, whatever the numbers are.
+    form: a line for each wrong form, whatever the numbers are. tolerance: what was allowed, by stage, instead of the
+    table.
     """
 
     case: Case
@@ -81,6 +82,7 @@ class Result:
     divergences: tuple[Divergence, ...] = ()
     proof: Proof | None = None
     form: tuple[str, ...] = ()
+    tolerance: tuple[tuple[Stage, float], ...] = ()
 
     @property
     def first_divergence(self) -> Divergence | None:

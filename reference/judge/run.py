@@ -16,22 +16,25 @@ from reference.judge.distance import Likeness, moved
 from reference.judge.form import dense, flat
 from reference.judge.result import Divergence, Result, bracketed
 from reference.judge.runner import Runner, start
-from reference.judge.tolerance import STAGES
+from reference.judge.tolerance import STAGES, Tolerance
 
 TRUTH = "exact"
 """The name of the exact values, which every implementation is compared with if they can be computed."""
 
 
 def judge(
-    case: Case, implementations: Mapping[str, Implementation], twins: Mapping[str, Implementation]
+    case: Case,
+    implementations: Mapping[str, Implementation],
+    twins: Mapping[str, Implementation],
+    allowed: Tolerance | None = None,
 ) -> dict[str, Result]:
     """Compare each implementation with the exact values of the case, or with the twins if the case is too large.
 
-    Returns a result for each implementation, by its name.
+    allowed: instead of the table of tolerances. Returns a result for each implementation, by its name.
     """
     if exact.feasible(case):
-        return hold(case, implementations, {TRUTH: exact}, "exact values", again=True)
-    return hold(case, implementations, twins, "the twins", again=True)
+        return hold(case, implementations, {TRUTH: exact}, "exact values", again=True, allowed=allowed)
+    return hold(case, implementations, twins, "the twins", again=True, allowed=allowed)
 
 
 def hold(
@@ -40,20 +43,21 @@ def hold(
     yardsticks: Mapping[str, Implementation],
     against: str = "",
     again: bool = False,
+    allowed: Tolerance | None = None,
 ) -> dict[str, Result]:
     """Train all implementations on the batches of a case, step by step, and compare each with every other yardstick.
 
     An implementation that is also a yardstick, by the same name, runs once. against: what the results call the
     yardsticks. again: one that disagrees runs a second time, and if it differs from itself, that is the verdict.
-    Returns a result for each implementation, by its name.
+    allowed: instead of the table of tolerances. Returns a result for each implementation, by its name.
 
     Raises:
         BadInput: a gradient of a yardstick is the same everywhere in the first step.
     """
     weights = case.weights()
-    standing = {name: start(case, name, module, weights) for name, module in yardsticks.items()}
+    standing = {name: start(case, name, module, weights, allowed) for name, module in yardsticks.items()}
     held = {
-        name: standing[name] if yardsticks.get(name) is module else start(case, name, module, weights)
+        name: standing[name] if yardsticks.get(name) is module else start(case, name, module, weights, allowed)
         for name, module in implementations.items()
     }
     for step in follow(case, list(held.values()), list(standing.values())):
@@ -89,7 +93,7 @@ def follow(case: Case, held: Sequence[Runner], yardsticks: Sequence[Runner], eve
 
 def _run_again(runner: Runner, implementation: Implementation) -> None:
     """Run it a second time; where the last step differs by more than rounding may, its verdict is that it does."""
-    other = start(runner.case, runner.name, implementation, runner.weights)
+    other = start(runner.case, runner.name, implementation, runner.weights, runner.allowed)
     for step, batch in enumerate(islice(runner.case.batches(), runner.steps), start=1):
         other.advance(batch, step)
     first = copy(runner)

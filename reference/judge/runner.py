@@ -17,7 +17,7 @@ from reference.judge.distance import Distance, Scale
 from reference.judge.form import Mismatch, Note, as_grads, as_loss, as_params, as_state, flat
 from reference.judge.result import Divergence, LargestError, Result, Verdict
 from reference.judge.switches import LEFT, Switches
-from reference.judge.tolerance import Stage, tolerance
+from reference.judge.tolerance import Stage, Tolerance, tolerance
 
 
 class Kept:
@@ -47,8 +47,8 @@ class Runner:
     stage, in the one form of the comparison. kept: the gradients of the step before. touched: by table, the rows (V,)
     that ever had a gradient. scale: what the errors of others are measured by, where they are held against it. errors:
     the largest of each tensor, in eps and as a share of what is allowed. form: by what is asked for and what came, the
-    tensors that have this wrong form. dtypes: of all tensors that came. switches: how the global ones stand for it. The
-    rest is what a `Result` has.
+    tensors that have this wrong form. dtypes: of all tensors that came. switches: how the global ones stand for it.
+    allowed: instead of the table of tolerances. The rest is what a `Result` has.
     """
 
     case: Case
@@ -67,6 +67,7 @@ class Runner:
     form: dict[tuple[str, str], list[str]] = field(default_factory=dict)
     dtypes: set[np.dtype] = field(default_factory=set)
     switches: Switches = field(default_factory=Switches)
+    allowed: Tolerance = field(default_factory=dict)
 
     @property
     def running(self) -> bool:
@@ -178,7 +179,8 @@ class Runner:
         fewer_digits: whether it came with fewer digits than the case has, and is held to the tolerance of float32.
         """
         eps, index, expected, got = distance
-        allowed = tolerance(replace(self.case, dtype="float32") if fewer_digits else self.case, stage, step)
+        case = replace(self.case, dtype="float32") if fewer_digits else self.case
+        allowed = tolerance(case, stage, step, self.allowed)
         worst, share = self.errors.get((stage, tensor), (0.0, 0.0))
         self.errors[stage, tensor] = max(eps, worst), max(eps / allowed, share)
         if not eps <= allowed:
@@ -202,7 +204,7 @@ class Runner:
                 verdict, reason = "form" if self.form else "agree", self._uncovered()
         errors = tuple(LargestError(*place, *error) for place, error in self.errors.items())
         divergences = tuple(self.divergences)
-        found = errors, divergences, proof, self._form()
+        found = errors, divergences, proof, self._form(), tuple(self.allowed.items())
         return Result(self.case, self.name, against, verdict, reason, self.steps, *found)
 
     def _uncovered(self) -> str:
@@ -232,9 +234,14 @@ LOOKED_BACK = 3
 """Up to this step, the gradients of the step before are looked at again."""
 
 
-def start(case: Case, name: str, implementation: Implementation, weights: Params) -> Runner:
-    """Build a trainer with its own copy of the weights; where it cannot be built, the runner says why."""
-    runner = Runner(case, name, weights)
+def start(
+    case: Case, name: str, implementation: Implementation, weights: Params, allowed: Tolerance | None = None
+) -> Runner:
+    """Build a trainer with its own copy of the weights; where it cannot be built, the runner says why.
+
+    allowed: instead of the table of tolerances.
+    """
+    runner = Runner(case, name, weights, allowed=allowed or {})
     runner.touched = {table: np.zeros(case.model.shapes[table][0], bool) for table in case.model.tables}
     runner.switches.own |= getattr(implementation, LEFT, {})
     own = {key: laid_out(weight, case.layout) for key, weight in weights.items()}

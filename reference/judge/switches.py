@@ -20,8 +20,9 @@ Setting = dict[str, Any]
 class Switches:
     """How the switches stand for one implementation: as they are now, until it turns them.
 
-    They are Python's filters of warnings, NumPy's handling of floating-point errors, whether the processor flushes
-    subnormal numbers to zero, and PyTorch's gradient mode, default dtype and default device.
+    They are where Python looks for modules and its filters of warnings, NumPy's handling of floating-point errors,
+    whether the processor flushes subnormal numbers to zero, and PyTorch's gradient mode, default dtype and default
+    device.
     """
 
     def __init__(self) -> None:
@@ -47,6 +48,7 @@ class Switches:
 def _read() -> Setting:
     torch = sys.modules.get("torch")
     return {
+        "path": list(sys.path),
         "warnings": list(warnings.filters),
         "numpy": np.geterr(),
         "flush": sys.float_info.min / 2 == 0,  # nothing tells whether it is set
@@ -60,7 +62,9 @@ def _turn(now: Setting, wanted: Setting) -> None:
     """Turn those that stand otherwise: a change of the filters makes Python show again what it has shown once."""
     torch = sys.modules.get("torch")
     for name in (name for name, setting in wanted.items() if setting != now[name]):
-        if name == "warnings":
+        if name == "path":
+            sys.path[:] = wanted[name]
+        elif name == "warnings":
             warnings.resetwarnings()
             warnings.filters[:] = wanted[name]  # type: ignore[index]
         elif name == "numpy":

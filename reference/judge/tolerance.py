@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 from reference.cases import Case
@@ -30,6 +31,10 @@ def kind_of(case: Case, stage: Stage) -> str:
     return "normalized params" if stage == "params" and case.optimizer.normalizes else stage
 
 
-def tolerance(case: Case, stage: Stage, step: int) -> float:
+Tolerance = Mapping[Stage, float]
+"""What a user allows in the first step instead, in eps."""
+
+
+def tolerance(case: Case, stage: Stage, step: int, instead: Tolerance | None = None) -> float:
     """The largest allowed error, in eps, of an entry of the stage. step: counted from 1."""
-    return TOLERANCE[case.dtype][kind_of(case, stage)] * step**0.5
+    return (instead or {}).get(stage, TOLERANCE[case.dtype][kind_of(case, stage)]) * step**0.5

@@ -126,7 +126,8 @@ def _noticed(result: Result, case: Case, mistakes: Mapping[str, Mistake]) -> dic
         *(["step"] if updates else []),
         *(stage for stage in ("params", "state") if stage in stages),
     ]
-    found = hold(case, {name: _AsMuch(mistake, methods) for name, mistake in made.items()}, {"right": RIGHT})
+    like = {name: _AsMuch(mistake, methods) for name, mistake in made.items()}
+    found = hold(case, like, {"right": RIGHT}, allowed=dict(result.tolerance))
     return {name: _shows(of, compared) for name, of in found.items()}
 
 

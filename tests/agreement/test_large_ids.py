@@ -11,7 +11,7 @@ import pytest
 import numpy_impl
 from reference.cases import SGD, Case, Embedding, LookupBatch, Recorded
 from reference.catalogue.seams import many_rows
-from reference.commands.twins import twins
+from reference.checks.twins import twins
 from reference.judge.run import judge
 
 CASES = [case for case in many_rows() if case.family == "embedding"]

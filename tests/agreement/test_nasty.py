@@ -29,7 +29,7 @@ from reference.cases import (
 )
 from reference.cases import Embedding as EmbeddingModel
 from reference.catalogue import catalogue
-from reference.commands.twins import twins
+from reference.checks.twins import twins
 from reference.contract import RowGrad
 from reference.errors import BadInput
 from reference.judge.form import as_grads

@@ -1,6 +1,6 @@
 """The path as a whole: every step was taken, and compared."""
 
-from reference.commands.twins import TWINS
+from reference.checks.twins import TWINS
 from tests.tools.agreement import Held
 
 

@@ -22,7 +22,7 @@ from reference.cases import (
     SparseAdam,
 )
 from reference.catalogue import catalogue
-from reference.commands.twins import TWINS, twin
+from reference.checks.twins import TWINS, twin
 
 # weight decay moves every row
 WITH_TABLES = [

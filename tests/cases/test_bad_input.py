@@ -30,8 +30,8 @@ from reference.cases import (
     Text,
 )
 from reference.catalogue import catalogue
+from reference.checks.twins import TWINS, twin
 from reference.commands.cli import main
-from reference.commands.twins import TWINS, twin
 from reference.contract import Params
 from reference.data import text
 from reference.errors import BadInput
@@ -420,7 +420,7 @@ REFUSED = {
     "import that exits": ("--candidate exits.py", "exits.py: importing it raised in exits.py, line 2: SystemExit"),
     "import not installed": (
         "--candidate needs.py",
-        "needs.py: it needs not_installed_anywhere, which is not installed",
+        "needs.py: needs.py, line 1 needs not_installed_anywhere, which is neither installed nor beside it",
     ),
     "json in no folder": ("--json nowhere/out.json", "--json nowhere/out.json: the folder nowhere does not exist"),
     "json below a file": ("--json word.txt/out.json", "--json word.txt/out.json: the folder word.txt does not exist"),

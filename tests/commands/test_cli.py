@@ -16,10 +16,12 @@ from rich.console import Console
 
 from reference.cases import Case, HierarchicalSoftmax
 from reference.catalogue import catalogue, select
-from reference.commands import verify as command
+from reference.checks import check as command
+from reference.checks.findings import Findings
+from reference.checks.formats import as_json
+from reference.checks.terminal import show
+from reference.checks.twins import TWINS
 from reference.commands.cli import main
-from reference.commands.report import as_json, show
-from reference.commands.twins import TWINS
 from reference.errors import BadInput
 from reference.exact.arithmetic import Proof
 from reference.judge.result import Result
@@ -206,7 +208,7 @@ def test_pattern_that_matches_nothing(pattern: str) -> None:
 
 
 def test_nothing_is_left() -> None:
-    with pytest.raises(BadInput, match="no case is left; --not leaves out all 10 chosen cases"):
+    with pytest.raises(BadInput, match="no case is left; all 10 chosen cases are excluded"):
         select(catalogue(), ["linear*-adam-*"], ["linear-*64", "f32"])
 
 
@@ -224,13 +226,13 @@ def test_table_names_every_case_and_cuts_nothing(verify: Command) -> None:
 @pytest.mark.long
 def test_many_cases_are_judged_in_two_processes_with_the_same_results(monkeypatch: pytest.MonkeyPatch) -> None:
     cases = select(catalogue(), ["linear-one-sgd"])
-    here = list(command.judge_twins(cases))
+    here = list(command.judge_twins(cases, {}))
     monkeypatch.setattr(command, "MANY", len(cases))
-    apart = list(command.judge_twins(cases))
+    apart = list(command.judge_twins(cases, {}))
     assert [[result.case.id for result in held.values()] for held in here] == [[case.id] * 2 for case in cases]
-    one, other = ([result for held in judged for result in held.values()] for judged in (here, apart))
-    found = as_json(one, {}, {})
-    assert found == as_json(other, {}, {})
+    one, other = (tuple(result for held in judged for result in held.values()) for judged in (here, apart))
+    found = as_json(Findings(one))
+    assert found == as_json(Findings(other))
     assert json.loads(found)["proof"]["numbers"] > 0
 
 
@@ -246,9 +248,9 @@ def test_how_many_exact_numbers_were_proved(verify: Command, tmp_path: Path) -> 
 
 def test_what_was_settled_as_a_tie_is_counted() -> None:
     case = catalogue()[0]
-    results = [Result(case, name, proof=Proof(5000, 2, 2**14)) for name in TWINS]
+    results = tuple(Result(case, name, proof=Proof(5000, 2, 2**14)) for name in TWINS)
     stream = io.StringIO()
-    show(results, {}, Console(file=stream, width=200))
+    show(Findings(results), Console(file=stream, width=200))
     proved = "5,000 exact numbers, each proved to be the nearest of its dtype; 2 of them settled as ties"
     assert proved in stream.getvalue().splitlines()
 
@@ -342,14 +344,14 @@ def test_json_of_the_twins(verify: Command, tmp_path: Path) -> None:
     file = tmp_path / "out.json"
     assert verify("classifier-one", "--json", file)[0] == 0
     whole = strict(file)
-    assert list(whole) == ["results", "proof", "summary", "verdict", "coverage", "environment"]
+    assert list(whole) == ["results", "proof", "summary", "verdict", "coverage", "expected", "environment"]
     cases = [name for name in IDS if name.startswith("classifier-one")]
     found = [(result["case"], result["implementation"]) for result in whole["results"]]
     assert found == [(case, twin) for case in cases for twin in TWINS]
     for result in whole["results"]:
         assert (result["verdict"], result["first_divergence"], result["reason"]) == ("agree", None, "")
         assert 0 <= result["worst_eps"] < 1e4
-    others = ("disagree", "form", "variant", "unsupported", "error")
+    others = ("disagree", "form", "variant", "expected", "unsupported", "error")
     assert whole["summary"] == {"agree": 2 * len(cases)} | dict.fromkeys(others, 0)
     environment = whole["environment"]
     assert environment["versions"]["numpy"] == np.__version__
@@ -375,6 +377,7 @@ def test_json_of_every_verdict(verify: Command, candidate: Callable, tmp_path: P
         "diagnosis",
         "observed",
         "form",
+        "tolerance",
     }
     assert {frozenset(result) for result in whole["results"]} == {frozenset(keys)}
     assert {case: result["verdict"] for case, result in results.items()} == {
@@ -390,6 +393,7 @@ def test_json_of_every_verdict(verify: Command, candidate: Callable, tmp_path: P
         "disagree": 1,
         "form": 0,
         "variant": 0,
+        "expected": 0,
         "unsupported": 2,
         "error": 2,
     }
@@ -411,6 +415,7 @@ def test_json_of_every_verdict(verify: Command, candidate: Callable, tmp_path: P
         "observed": [],
         "reason": "no Adam",
         "form": [],
+        "tolerance": {},
     }
     assert "1 agree, 1 disagree, 2 unsupported, 2 error" in out
 

@@ -27,7 +27,7 @@ from reference.cases import (
     SkipGram,
 )
 from reference.catalogue import catalogue
-from reference.commands.twins import TWINS, twins
+from reference.checks.twins import TWINS, twins
 from reference.contract import RowGrad
 from reference.errors import BadInput, Unsupported
 from reference.judge import run

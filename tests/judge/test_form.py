@@ -14,7 +14,7 @@ import torch
 import numpy_impl
 from reference.cases import SGD, Case, Embedding, LookupBatch, Recorded
 from reference.catalogue import catalogue
-from reference.commands.twins import twins
+from reference.checks.twins import twins
 from reference.contract import RowGrad
 from reference.judge.form import Mismatch, as_grads
 from reference.judge.result import Result

@@ -10,7 +10,7 @@ import pytest
 
 from numpy_impl.trainer import Trainer
 from reference.cases import SGD, Case, Classifier, Drawn, Embedding, EmbeddingBag
-from reference.commands.twins import twins
+from reference.checks.twins import twins
 from reference.contract import RowGrad
 from reference.judge.result import Result
 from reference.judge.run import judge

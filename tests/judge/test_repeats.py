@@ -14,8 +14,8 @@ import pytest
 import numpy_impl
 from reference.cases import Case
 from reference.catalogue import catalogue
+from reference.checks.twins import twins
 from reference.commands.cli import main
-from reference.commands.twins import twins
 from reference.judge.result import Result
 from reference.judge.run import judge
 from reference.mistakes import MISTAKES

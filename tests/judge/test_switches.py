@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from reference.catalogue import catalogue
-from reference.commands.twins import twins
+from reference.checks.twins import twins
 from reference.judge.load import load
 from reference.judge.run import hold
 

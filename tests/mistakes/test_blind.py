@@ -14,8 +14,9 @@ import pytest
 import numpy_impl
 from reference.cases import Case
 from reference.catalogue import select, without_text
+from reference.checks.content import FEW, blindness
+from reference.checks.findings import Findings
 from reference.commands.cli import main
-from reference.commands.report import FEW, blindness, outcome
 from reference.contract import Params
 from reference.judge.result import Result
 from reference.judge.run import hold
@@ -127,11 +128,11 @@ def test_the_outcome() -> None:
     (result,) = agreed("linear-one-sgd-dense-f64")
     blind = Coverage(1, 1, (), ("a",), {"linear": ("a",)})
     refused, wrong = replace(result, verdict="unsupported"), replace(result, verdict="disagree")
-    assert outcome([result, refused]) == "agree"
-    assert outcome([result, refused], replace(blind, core={})) == "agree"
-    assert outcome([result, refused], blind) == "too little covered"
-    assert outcome([refused]) == "nothing covered"
-    assert outcome([result, refused, wrong], blind) == "disagree"
+    assert Findings((result, refused)).outcome == "agree"
+    assert Findings((result, refused), coverage=replace(blind, core={})).outcome == "agree"
+    assert Findings((result, refused), coverage=blind).outcome == "too little covered"
+    assert Findings((refused,)).outcome == "nothing covered"
+    assert Findings((result, refused, wrong), coverage=blind).outcome == "disagree"
 
 
 def test_a_candidate_that_covers_one_blind_case_has_not_passed(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:

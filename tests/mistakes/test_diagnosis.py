@@ -18,10 +18,11 @@ from rich.console import Console
 import numpy_impl
 from reference.cases import Adam, Case
 from reference.catalogue import catalogue
+from reference.checks.findings import Findings
+from reference.checks.terminal import show
+from reference.checks.twins import twins
 from reference.commands import mistakes
 from reference.commands.cli import main
-from reference.commands.report import show
-from reference.commands.twins import twins
 from reference.contract import Implementation, RowGrad
 from reference.judge.result import Divergence, Result
 from reference.judge.run import judge
@@ -715,7 +716,7 @@ def test_the_case_that_is_shown_is_one_of_which_much_can_be_said(capsys: pytest.
         ("step 1, loss: right", "w: got is 2 times what is expected"),
     )
     explanations = {result: Explanation(observed=lines) for result, lines in zip(results, seen, strict=False)}
-    show(results, explanations, Console(width=200))
+    show(Findings(tuple(results), explanations), Console(width=200))
     out = capsys.readouterr().out
     assert f"no known mistake explains 3 of 4; in {second.id}, as in 2 like it:" in out
     assert "1 of 4 take too many steps to be searched for mistakes" in out
@@ -733,12 +734,12 @@ def test_what_has_no_name_is_told_in_blocks_of_cases_that_have_the_same_things_o
     results = [off("small", 200.0), off("small", 300.0), off("large", 1e15), off("lost", np.inf)]
     results += [off(tensor, 100.0) for tensor in "abc"]
     explanations = {result: Explanation(observed=(f"{result.divergences[0].tensor}: off",)) for result in results}
-    show(results, explanations, Console(width=200))
+    show(Findings(tuple(results), explanations), Console(width=200))
     out = capsys.readouterr().out
     places = [out.index(f"  {tensor}: off") for tensor in ("lost", "large", "small", "a")]
     assert places == sorted(places)
     assert f"no known mistake explains 7 of 7; in {case.id}, as in 1 like it:\n  small: off" in out
-    assert "not explained: 2 more of 2 other kinds, which --json FILE has" in out
+    assert "not explained: 2 more of 2 other kinds, which the JSON has" in out
     assert "  b: off" not in out
 
 
@@ -750,7 +751,7 @@ def test_a_cause_explains_each_result_once(capsys: pytest.CaptureFixture[str]) -
         results[0]: Explanation((cause, cause)),
         results[1]: Explanation(observed=("x",), nearly=("biased",)),
     }
-    show(results, explanations, Console(width=200))
+    show(Findings(tuple(results), explanations), Console(width=200))
     assert "mistake biased explains 1 of 2, and 1 more but for digits" in capsys.readouterr().out
 
 

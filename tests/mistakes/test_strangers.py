@@ -17,7 +17,7 @@ import pytest
 
 from reference import Unsupported
 from reference.catalogue import catalogue
-from reference.commands.twins import twins
+from reference.checks.twins import twins
 from reference.contract import Implementation
 from reference.judge.result import Result
 from reference.judge.run import judge

@@ -15,7 +15,7 @@ import pytest
 
 from reference.cases import ACTIVATIONS, SGD, Case, Classifier, EmbeddingBag
 from reference.catalogue import catalogue
-from reference.commands.twins import twins
+from reference.checks.twins import twins
 from reference.judge.load import load
 from reference.judge.result import Result
 from reference.judge.run import judge

@@ -83,7 +83,7 @@ hypothesis.settings.load_profile("mutants")
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Of the catalogue only the cases whose exact values take well under a second."""
     conftest = next(plugin for plugin in config.pluginmanager.get_plugins() if hasattr(plugin, "CASES"))
-    cases = config.stash[conftest.CASES]
+    cases = conftest.CASES
 
     def small(item: pytest.Item) -> bool:
         held = getattr(item, "callspec", None) and item.callspec.params.get("held")

@@ -41,7 +41,7 @@ from reference.cases import (
     Text,
 )
 from reference.catalogue import catalogue
-from reference.commands.twins import TWINS, twin
+from reference.checks.twins import TWINS, twin
 from reference.data import text
 from reference.data.alias import AliasTable
 from reference.data.dialogue import DIALOGUE_CORPUS

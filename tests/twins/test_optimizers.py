@@ -33,7 +33,7 @@ from reference.cases import (
 )
 from reference.catalogue import OPTIONS, catalogue
 from reference.catalogue.optimizers import combined
-from reference.commands.twins import TWINS, twins
+from reference.checks.twins import TWINS, twins
 from reference.contract import Trainer
 from reference.errors import BadInput, Unsupported
 from reference.judge.form import Mismatch, as_state

@@ -13,7 +13,7 @@ from math import prod
 import jaxtyping
 jaxtyping.install_import_hook(["numpy_impl", "torch_impl"], "beartype.beartype")
 from reference.catalogue import catalogue
-from reference.commands.twins import twins
+from reference.checks.twins import twins
 from reference.judge.run import hold
 both = twins()
 every = [case for case in catalogue() if case.dtype == "float64" and case.steps < 100]

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from reference.commands import verify
 from reference.commands.cli import main
 from reference.mistakes import MISTAKES
 from reference.vectors.reading import HERE, files
@@ -82,7 +81,7 @@ WRONG = {
 def test_a_wrong_line_in_it_is_found(
     checked: Checked, monkeypatch: pytest.MonkeyPatch, right: str, wrong: str, found: str
 ) -> None:
-    monkeypatch.setattr(verify, "diagnose", lambda *_: {})
+    monkeypatch.setattr("reference.checks.check.diagnose", lambda *_: {})
     program = PROGRAM.read_text(encoding="utf-8")
     assert program.count(right) == 1
     code, out = checked(program.replace(right, wrong))

@@ -21,9 +21,8 @@ from hypothesis import strategies as st
 from reference import cases
 from reference import exact as exact_values
 from reference.catalogue import catalogue
-from reference.commands import verify
+from reference.checks.twins import twins
 from reference.commands.cli import main
-from reference.commands.twins import twins
 from reference.errors import BadInput
 from reference.judge.run import hold
 from reference.mistakes import MISTAKES
@@ -50,7 +49,8 @@ Command = Callable[..., tuple[int, str, str]]
 @pytest.fixture
 def vectors(capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Command:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(verify, "diagnose", lambda *_: {})  # that is looked at below, once: it takes a while
+    # that is looked at below, once: it takes a while
+    monkeypatch.setattr("reference.checks.check.diagnose", lambda *_: {})
 
     def run(*arguments: object) -> tuple[int, str, str]:
         code = main(["vectors", *map(str, arguments)])

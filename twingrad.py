@@ -1,0 +1,42 @@
+"""Is the gradient that you wrote by hand right? twingrad tells you.
+
+    import twingrad
+
+    report = twingrad.check("mine.py", "classifier*")
+    report.raise_if_wrong()
+
+This module is all that your code needs. What it offers keeps its name and its meaning.
+
+- `check` holds an implementation of your own against the exact values, case by case, and returns a `Report`.
+- `parametrize` makes a test of each case, in a test file of your own.
+- `cases` has what can be asked: models, losses, objectives, optimizers and batches, with PyTorch's names.
+- `RowGrad`, `Params`, `Grads`, `State`, `Trainer` and `Implementation` say what is given and handed back.
+- `Unsupported` is raised by `build` for a case that an implementation does not do; `BadInput` for what is wrong.
+"""
+
+from _twingrad_entry import refuse_namesakes
+
+refuse_namesakes()
+
+from reference import BadInput, Grads, Implementation, Params, RowGrad, State, Trainer, Unsupported, cases  # noqa: E402
+from reference.checks.case_check import CaseCheck, parametrize  # noqa: E402
+from reference.checks.check import check  # noqa: E402
+from reference.checks.report import Report  # noqa: E402
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "BadInput",
+    "CaseCheck",
+    "Grads",
+    "Implementation",
+    "Params",
+    "Report",
+    "RowGrad",
+    "State",
+    "Trainer",
+    "Unsupported",
+    "cases",
+    "check",
+    "parametrize",
+]
