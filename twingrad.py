@@ -18,12 +18,21 @@ from _twingrad_entry import refuse_namesakes
 
 refuse_namesakes()
 
-from reference import BadInput, Grads, Implementation, Params, RowGrad, State, Trainer, Unsupported, cases  # noqa: E402
+from reference import (  # noqa: E402
+    BadInput,
+    Grads,
+    Implementation,
+    Params,
+    RowGrad,
+    State,
+    Trainer,
+    Unsupported,
+    __version__,
+    cases,
+)
 from reference.checks.case_check import CaseCheck, parametrize  # noqa: E402
 from reference.checks.check import check  # noqa: E402
 from reference.checks.report import Report  # noqa: E402
-
-__version__ = "0.1.0"
 
 __all__ = [
     "BadInput",
@@ -36,6 +45,7 @@ __all__ = [
     "State",
     "Trainer",
     "Unsupported",
+    "__version__",
     "cases",
     "check",
     "parametrize",

@@ -31,7 +31,7 @@ from reference.errors import BadInput
 from reference.judge.load import Candidate, load, load_model, name_of
 from reference.judge.result import Result
 from reference.judge.run import judge
-from reference.judge.tolerance import STAGES, Stage, Tolerance
+from reference.judge.tolerance import STAGES, Tolerance
 from reference.mistakes.blind import Coverage, covered
 from reference.mistakes.diagnosis import diagnose
 from reference.mistakes.explanation import Explanation
@@ -90,15 +90,12 @@ def cases_of(model: str | None = None, text: str = texts.TOPICS) -> tuple[Module
 
 def allowed(tolerance: Mapping[str, float]) -> Tolerance:
     """The tolerance by stage. Raises BadInput for an unknown stage, and for what is no number above 0."""
-    found: dict[Stage, float] = {}
     for name, eps in tolerance.items():
-        stage = next((stage for stage in STAGES if stage == name), None)
-        if stage is None:
+        if name not in STAGES:
             raise BadInput(f"tolerance {name}={eps}: the stage is one of {', '.join(STAGES)}")
         if not isinstance(eps, Real) or not isfinite(eps) or eps <= 0:
             raise BadInput(f"tolerance {name}={eps}: a finite number of eps above 0 is needed")
-        found[stage] = float(eps)
-    return found
+    return {stage: float(tolerance[stage]) for stage in STAGES if stage in tolerance}
 
 
 def by_stage(given: Sequence[str], option: str = "--tolerance") -> dict[str, float]:

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
+from reference import __version__
 from reference.commands import mistakes, read, sensitivity, train, vectors, verify
 from reference.commands.exit_codes import BAD_INPUT, DISAGREE, INTERRUPTED
 from reference.commands.files import complain
@@ -56,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Compare the gradients of embedding models with their exact values.",
         epilog="exit codes: 0 all agree, 1 a disagreement or an error, 2 bad usage or input, 5 nothing was covered",
     )
+    parser.add_argument("--version", action="version", version=f"twingrad {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, module, what in COMMANDS:
         module.add_options(commands.add_parser(name, help=what, description=module.__doc__))

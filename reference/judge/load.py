@@ -5,8 +5,6 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib.machinery import PathFinder
 from pathlib import Path
 from types import ModuleType
@@ -16,7 +14,7 @@ from reference import exact
 from reference.cases import Case
 from reference.contract import Implementation
 from reference.errors import BadInput, raised, where
-from reference.judge.switches import LEFT, Switches
+from reference.judge.switches import IMPORTED, LEFT, Switches
 
 Candidate = str | os.PathLike[str] | Implementation
 """The path of a .py file or of a folder, the name of a module, or anything that has `build`."""
@@ -108,7 +106,10 @@ def _imported(what: str, name: str) -> ModuleType:
     try:
         file, folder = _place(what, name)
         _refuse_namesakes(what, folder)
-        with switches.turned(), _beside(folder):
+        with switches.turned():
+            importlib.invalidate_caches()
+            sys.path.insert(0, str(folder))
+            _FOLDERS.add(folder)
             module = _from_file(what, file) if file else importlib.import_module(name)
     except BadInput:
         raise
@@ -136,7 +137,8 @@ def _place(what: str, name: str) -> tuple[Path | None, Path]:
             return path / "__init__.py", path.parent
         if (path / "build.py").is_file():
             return path / "build.py", path
-        if os.sep in name or not importlib.util.find_spec(name):
+        spec = None if os.sep in name else importlib.util.find_spec(name)
+        if not (spec and spec.origin):
             raise BadInput(f"{what}: is a folder; one with an __init__.py, or else a build.py, is needed")
     return None, Path.cwd()
 
@@ -170,31 +172,17 @@ def _refuse_namesakes(what: str, folder: Path) -> None:
             raise BadInput(f"{what}: {place} has the name of twingrad's own package {name}; it must be renamed")
 
 
-@contextmanager
-def _beside(folder: Path) -> Iterator[None]:
-    """Look for modules in the folder, too, and remember those that are imported from there."""
-    importlib.invalidate_caches()
-    sys.path.insert(0, str(folder))
-    before = set(sys.modules)
-    try:
-        yield
-    finally:
-        _USERS.update(name for name in sys.modules.keys() - before if _is_users(name, folder))
-
-
-def _is_users(name: str, folder: Path) -> bool:
-    """Whether the module is one of the folder's own, and no library that is installed there, and not ours."""
-    file = getattr(sys.modules[name], "__file__", None)
-    if file is None or name.split(".", maxsplit=1)[0] in OURS:
-        return False
-    return Path(file).is_relative_to(folder) and "site-packages" not in Path(file).parts
-
-
 def _forget() -> None:
     """What was imported beside another candidate, or before it was edited, is not that of the next one."""
-    while _USERS:
-        sys.modules.pop(_USERS.pop(), None)
+    for name in IMPORTED & sys.modules.keys():
+        file = getattr(sys.modules[name], "__file__", None) or ""
+        # no library that is installed there, and nothing of ours
+        users = file and "site-packages" not in Path(file).parts and name.split(".", maxsplit=1)[0] not in OURS
+        if users and any(Path(file).is_relative_to(folder) for folder in _FOLDERS):
+            del sys.modules[name]
+    IMPORTED.clear()
+    _FOLDERS.clear()
 
 
-_USERS: set[str] = set()
-"""The names in `sys.modules` that came with what a user named."""
+_FOLDERS: set[Path] = set()
+"""The folders that Python looked into for what a user named."""

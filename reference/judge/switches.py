@@ -14,6 +14,9 @@ import numpy as np
 LEFT = "__switches__"
 """The attribute of a module that was loaded for a user: which switches it turned when it was imported."""
 
+IMPORTED: set[str] = set()
+"""The names of the modules that were imported while implementations were loaded or at work."""
+
 Setting = dict[str, Any]
 
 
@@ -32,11 +35,12 @@ class Switches:
     @contextmanager
     def turned(self) -> Iterator[None]:
         """While the implementation is at work. Afterwards all is as it was, and what it turned is kept for it."""
-        before = _read()
+        before, known = _read(), len(sys.modules)
         _turn(before, self.own)
         try:
             yield
         finally:
+            IMPORTED.update(list(sys.modules)[known:])  # new ones are the last
             self.own = _read()
             _turn(self.own, before)
 
