@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: verify test test-long test-pages check bench bench-quick bench-peers read mutants third-parties vectors rows \
+.PHONY: verify test test-long test-pages test-wheel check bench bench-quick bench-peers read mutants third-parties vectors rows \
 	digests figures figures-all clean
 
 verify: .venv/run
@@ -38,6 +38,9 @@ read: .venv/read
 
 test-pages: .venv/pages
 	$(BIN)/pytest -m pages -p no:benchmark
+
+test-wheel: .venv/wheel
+	$(BIN)/pytest -m wheel -p no:benchmark
 
 # with BLAS threads, mutants that are only slow would time out; mutmut's folder remembers what older tests killed
 mutants: export OPENBLAS_NUM_THREADS = 1
@@ -92,6 +95,10 @@ clean:
 .venv/read: .venv/python pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet -c constraints.txt -e '.[read]'
 	touch $@ .venv/run
+
+.venv/wheel: .venv/dev
+	$(BIN)/pip install --quiet -c constraints.txt -e '.[dev,test-wheel]'
+	touch $@
 
 .venv/pages: .venv/dev
 	$(BIN)/pip install --quiet -c constraints.txt -e '.[dev,test-pages]'

@@ -13,5 +13,5 @@ class Face(BuildHookInterface):
         if version == "standard":
             build_data["force_include"] |= {
                 "twingrad.py": "twingrad/__init__.py",
-                "reference/py.typed": "twingrad/py.typed",
+                ".ci/py.typed": "twingrad/py.typed",
             }
