@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from reference.checks.findings import Findings
 from reference.environment import sentence
+from reference.judge.distance import TINY
 from reference.judge.result import Result
 from reference.judge.tolerance import STAGES, TOLERANCE, Stage, kind_of
 from reference.mistakes.blind import Coverage
@@ -241,4 +242,9 @@ def _tolerances(results: Sequence[Result]) -> Sheet:
 
 def _worst(results: Sequence[Result], stage: Stage) -> str:
     worst = max((eps for result in results if (eps := result.worst_of(stage)) is not None), default=None)
-    return "–" if worst is None else f"{worst:.3g}"
+    return "–" if worst is None else _eps(worst)
+
+
+def _eps(number: float) -> str:
+    """Two or three digits; infinite where all of a row has always been 0."""
+    return f"{number:.3g}" if number < 1 / TINY**0.5 else "inf"

@@ -12,13 +12,14 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from reference import __version__
-from reference.commands import mistakes, read, sensitivity, train, vectors, verify
+from reference.commands import mistakes, read, repro, sensitivity, train, vectors, verify
 from reference.commands.exit_codes import BAD_INPUT, DISAGREE, INTERRUPTED
 from reference.commands.files import complain
 from reference.errors import BadInput
 
 COMMANDS = (
     ("verify", verify, "compare implementations, case by case"),
+    ("repro", repro, "a failure as a script of one page"),
     ("train", train, "train a model on a text"),
     ("mistakes", mistakes, "show which cases catch which known mistake"),
     ("sensitivity", sensitivity, "show how small an error is noticed"),

@@ -210,3 +210,21 @@ def test_wrong_input(folder: Path, args: tuple, options: dict[str, Any], says: s
         twingrad.check(*args, **options)
     assert says in str(bad.value)
     assert "\n" not in str(bad.value)
+
+
+def test_an_error_where_a_row_has_always_been_zero_is_no_number(folder: Path) -> None:
+    def build(case: Any, weights: Any) -> Any:
+        trainer = numpy_impl.build(case, weights)
+        right = trainer.loss_and_grads
+
+        def ones(batch: Any) -> Any:
+            loss, grads = right(batch)
+            return loss, {name: np.ones_like(gradient) for name, gradient in grads.items()}
+
+        trainer.loss_and_grads = ones
+        return trainer
+
+    told = str(twingrad.check(SimpleNamespace(build=build), "embedding-primes-sgd-dense-f64"))
+    assert "(where all of the row has always been 0)" in told
+    assert " inf " in told
+    assert "e+3" not in told

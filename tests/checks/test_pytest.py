@@ -169,7 +169,6 @@ def apart(*arguments: str) -> subprocess.CompletedProcess[str]:
     ("arguments", "code", "says"),
     [
         (["--twingrad=mine.py", DIALOGUE], 0, "mine.py: these 2 cases would notice "),
-        (["--twingrad=wrong.py", DIALOGUE], 1, "look for  table_grad[ids] = d"),
         (["--twingrad=mine.py", "--twingrad-cases=linear-one-sgd"], 5, "nothing was covered"),
     ],
 )
