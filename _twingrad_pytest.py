@@ -75,7 +75,7 @@ class Coverage:
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, Any]:
         """Send what was compared along with the report, which gets from any process to the main one."""
         report = yield
-        check = getattr(item, "funcargs", {}).get("case_check")
+        check = getattr(item, "case_check", None) or getattr(item, "funcargs", {}).get("case_check")
         if call.when == "call" and check is not None and hasattr(check, "compared"):
             report.twingrad = check.compared()
         return report

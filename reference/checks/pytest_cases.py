@@ -83,13 +83,13 @@ class Item(pytest.Item):
 
     def __init__(self, check: CaseCheck, failures: Expected, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.funcargs = {"case_check": check}
+        self.case_check = check
         for mark in marks(failures, check.case):
             self.add_marker(mark)
 
     def runtest(self) -> None:
         """Hold the candidate against the exact values."""
-        self.funcargs["case_check"]()
+        self.case_check()
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """The verdict, its cause and the line to look for, without a traceback through twingrad."""

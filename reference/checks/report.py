@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reference.checks import formats, terminal
-from reference.checks.content import causes, failures, lines
+from reference.checks.content import causes, failures, lines, summary_line
 from reference.checks.findings import Findings
 
 
@@ -42,6 +42,9 @@ class Report(Findings):
     def to_html(self) -> str:
         """A page in one file."""
         return formats.as_html(self)
+
+    def __repr__(self) -> str:
+        return f"<Report of {', '.join(self.names)}: {self.outcome}, {summary_line(self)}>"
 
     def __str__(self) -> str:
         """The text that `twingrad verify` prints."""

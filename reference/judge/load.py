@@ -8,15 +8,24 @@ import sys
 from importlib.machinery import PathFinder
 from pathlib import Path
 from types import ModuleType
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from reference import exact
 from reference.cases import Case
-from reference.contract import Implementation
+from reference.contract import Implementation, Params
 from reference.errors import BadInput, raised, where
 from reference.judge.switches import IMPORTED, LEFT, Switches
 
-Candidate = str | os.PathLike[str] | Implementation
+
+class Buildable(Protocol):
+    """Anything with `build`, whatever of a trainer it returns."""
+
+    def build(self, case: Any, weights: Params) -> Any:
+        """A trainer for the case."""
+        ...
+
+
+Candidate = str | os.PathLike[str] | Buildable
 """The path of a .py file or of a folder, the name of a module, or anything that has `build`."""
 
 OURS = "reference", "numpy_impl", "torch_impl"

@@ -72,6 +72,10 @@ def test_the_text_is_that_of_the_command(folder: Path, capsys: pytest.CaptureFix
     assert f"mistake {NAMED} explains 1 of 1" in printed
 
 
+def test_at_a_prompt_it_is_one_line(folder: Path) -> None:
+    assert repr(twingrad.check("wrong.py", DIALOGUE)) == "<Report of wrong.py: disagree, 1 cases: 1 disagree>"
+
+
 def test_a_notebook_shows_a_table(folder: Path) -> None:
     Path("<b>.py").write_text(WRONG, encoding="utf-8")
     shown = twingrad.check("<b>.py", DIALOGUE)._repr_html_()

@@ -165,6 +165,7 @@ def test_of_several_cases_the_smallest_that_fails_is_taken(repro: Repro) -> None
             "does not repeat itself",
         ),
     ],
+    ids=["right", "no such case", "no such file", "no such folder", "too long", "another result each time"],
 )
 def test_what_no_script_can_show(repro: Repro, source: str, arguments: list[str], says: str) -> None:
     code, out, err = repro(source, *arguments)

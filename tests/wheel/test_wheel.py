@@ -214,7 +214,8 @@ def test_mine(case_check: twingrad.CaseCheck) -> None:
 
 def test_types(run: Run, tmp_path: Path) -> None:
     (tmp_path / "typed.py").write_text(TYPED, encoding="utf-8")
-    ended = run("python", "-m", "mypy", "--strict", "typed.py")
+    (tmp_path / "module.py").write_text("import twingrad\nimport typed\n\ntwingrad.check(typed)\n", encoding="utf-8")
+    ended = run("python", "-m", "mypy", "--strict", "typed.py", "module.py")
     assert ended.returncode == 0, ended.stdout
     (tmp_path / "typed.py").write_text(TYPED + "\nreport.outcom\ntwingrad.check(patterns=3)\n", encoding="utf-8")
     assert "Found 2 errors" in run("python", "-m", "mypy", "--strict", "typed.py").stdout
