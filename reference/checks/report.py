@@ -8,7 +8,7 @@ from reference.checks.findings import Findings
 
 
 class Report(Findings):
-    """What was found, case by case. In a notebook it shows as a table.
+    """What was found, case by case. In a notebook it shows as a table. It is true only if all agree.
 
     `outcome` is the verdict of the whole: "agree", "disagree", "not as expected" (strictly expected failures that do
     not fail), "too little covered" (the cases that agree would not notice one of the commonest mistakes), or "nothing
@@ -21,11 +21,14 @@ class Report(Findings):
         Raises:
             AssertionError: the outcome is another; with each verdict, its cause and the line to look for.
         """
-        if self.outcome == "agree":
+        if self:
             return
         told = [*failures(self), *causes(self)] if self.outcome == "disagree" else list(lines(self))
         said = "\n".join(line.mark + line.text for line in told).strip()
         raise AssertionError(f"{', '.join(self.names)}: {self.outcome}\n{said}")
+
+    def __bool__(self) -> bool:
+        return self.outcome == "agree"
 
     def to_json(self) -> str:
         """JSON, one object for each case, with the diagnosis, versions, CPU and BLAS."""

@@ -38,6 +38,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_what_agrees(folder: Path) -> None:
     report = twingrad.check("mine.py", "classifier-*-sgd-dense-*", exclude=["zipf", "text"])
     report.raise_if_wrong()
+    assert report
     assert report.outcome == "agree"
     assert {result.verdict for result in report.results} == {"agree", "unsupported"}
     assert report.coverage
@@ -46,6 +47,7 @@ def test_what_agrees(folder: Path) -> None:
 
 def test_what_is_wrong_is_raised_with_its_cause_and_the_line_to_look_for(folder: Path) -> None:
     report = twingrad.check("wrong.py", DIALOGUE)
+    assert not report  # or `assert twingrad.check(...)` would be a check that cannot fail
     with pytest.raises(AssertionError) as raised:
         report.raise_if_wrong()
     message = str(raised.value)
