@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from reference.catalogue import matching
+from reference.data.files import read_bounded
 from reference.errors import BadInput
 
-LONGEST = 1_000_000
+LARGEST = 2**20
 """A file of more bytes is refused."""
 
 
@@ -49,17 +50,9 @@ def read_expected(path: Path, option: str = "--expected") -> dict[str, str]:
     """
     what = f"{option} {path}"
     try:
-        if not path.is_file():
-            raise BadInput(f"{what}: there is no such file")
-        with path.open("rb") as file:
-            content = file.read(LONGEST + 1)
-        lines = content.decode("utf-8").splitlines()
-    except (OSError, ValueError) as error:
-        if isinstance(error, BadInput):
-            raise
-        raise BadInput(f"{what}: cannot be read as UTF-8 ({getattr(error, 'strerror', None) or error})") from None
-    if len(content) > LONGEST:
-        raise BadInput(f"{what}: has more than {LONGEST:,} bytes")
+        lines = read_bounded(path, LARGEST, what).decode("utf-8").splitlines()
+    except UnicodeDecodeError:
+        raise BadInput(f"{what}: is not UTF-8") from None
     reasons: dict[str, str] = {}
     for number, line in enumerate(lines, 1):
         pattern, _, reason = (part.strip() for part in line.partition("#"))

@@ -81,7 +81,7 @@ def ran(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
         (["--twingrad="], 4, ["implementation"]),
         (["--twingrad=mine.py", "--twingrad-cases=nothing"], 4, ["no case matches 'nothing'"]),
         (["--twingrad=mine.py", "--twingrad-exclude=nothing"], 4, ["no case matches 'nothing'"]),
-        (["--twingrad=mine.py", "--twingrad-xfail=nope.txt"], 4, ["--twingrad-xfail nope.txt: there is no such file"]),
+        (["--twingrad=mine.py", "--twingrad-xfail=nope.txt"], 4, ["--twingrad-xfail nope.txt: cannot be read"]),
         (["--twingrad=mine.py", "--twingrad-tolerance=grads"], 4, ["STAGE=EPS is needed"]),
         (["--twingrad=mine.py", "--twingrad-text=nope.txt"], 4, ["nope.txt: cannot be read"]),
         (["--twingrad=mine.py", "--twingrad-xfail-strict"], 4, ["needs --twingrad-xfail=FILE"]),
