@@ -1,4 +1,4 @@
-"""The two errors that an implementation may raise on purpose, and a function that writes an error on one line."""
+"""The errors that an implementation may raise on purpose, and a function that writes an error on one line."""
 
 from __future__ import annotations
 
@@ -38,6 +38,10 @@ _LIBRARIES = Path(__file__).parent, Path(sysconfig.get_path("stdlib"))
 
 class Unsupported(Exception):
     """Raised by `build` if an implementation does not support a case. The reason is shown to the user."""
+
+
+class Failed(Exception):
+    """Raised by `build` where a program outside of Python failed. The sentence is shown to the user as it is."""
 
 
 class BadInput(ValueError):

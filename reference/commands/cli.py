@@ -9,7 +9,7 @@ import argparse
 import io
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from reference import __version__
 from reference.commands import mistakes, read, repro, sensitivity, train, vectors, verify
@@ -50,6 +50,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise BadInput(f"{message}; `{self.prog} --help` lists what is allowed")
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """What stands behind -- is a command, for a parser with a default of `command`, and is left as it is."""
+        if self.get_default("command") is not None and "--" in args:
+            place = args.index("--")
+            self.set_defaults(command=args[place + 1 :])
+            args = args[:place]
+        return super().parse_known_args(args, namespace)
 
 
 def _parser() -> argparse.ArgumentParser:

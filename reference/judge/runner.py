@@ -11,7 +11,7 @@ import numpy as np
 from reference.cases import Batch, Case
 from reference.cases.layout import laid_out
 from reference.contract import Grads, Implementation, Params, RowGrad
-from reference.errors import Unsupported, raised
+from reference.errors import Failed, Unsupported, raised
 from reference.exact.arithmetic import Proof
 from reference.judge.distance import Distance, Scale
 from reference.judge.form import Mismatch, Note, as_grads, as_loss, as_params, as_state, flat
@@ -250,6 +250,8 @@ def start(
             runner.trainer = implementation.build(case, own)
     except Unsupported as unsupported:
         runner.verdict, runner.reason = "unsupported", str(unsupported) or "no reason given"
+    except Failed as failed:
+        runner.verdict, runner.reason = "error", str(failed)
     except (Exception, SystemExit) as error:
         runner.verdict, runner.reason = "error", f"build {raised(error)}"
     else:

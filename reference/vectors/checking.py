@@ -1,4 +1,4 @@
-"""Compares results of another program with vectors. The results act as an implementation like any other."""
+"""Compares what another program returned with vectors. It acts as an implementation like any other."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ from pathlib import Path
 from typing import Any
 
 from reference.cases import Batch, Case
-from reference.contract import Params
+from reference.contract import Implementation, Params
 from reference.errors import BadInput, Unsupported
 from reference.judge.result import Result
 from reference.judge.run import hold
-from reference.vectors.reading import Vector, files, read_results, read_vector
+from reference.vectors.digits import NEEDED, mended, most_digits
+from reference.vectors.reading import Steps, Vector, files, read_results, read_vector
 
 
 @dataclass(frozen=True, eq=False)
 class Recording:
     """What a program returned, or should return, step by step, by the id of the case."""
 
-    steps: dict[str, list[dict[str, Any]]]
+    steps: dict[str, Steps]
 
     def build(self, case: Case, weights: Params) -> Replay:
         """A trainer that returns what was recorded. Raises Unsupported if nothing was recorded for the case."""
@@ -29,11 +30,12 @@ class Recording:
 
 
 class Replay:
-    """Returns the recorded steps one after the other. It has no methods for what was not recorded."""
+    """Returns the recorded steps one after the other. It has no methods for what was not recorded, or not any more."""
 
-    def __init__(self, steps: list[dict[str, Any]]) -> None:
-        self.rest = iter(steps)
+    def __init__(self, steps: Steps) -> None:
+        self.rest = list(steps)
         self.now: dict[str, Any] = {}
+        self.step = self._update
         if "params" in steps[0]:
             self.params = lambda: self.now["params"]
         if "state" in steps[0]:
@@ -41,11 +43,13 @@ class Replay:
 
     def loss_and_grads(self, batch: Batch) -> tuple[Any, Any]:
         """What was recorded for the next step."""
-        self.now = next(self.rest)
+        self.now = self.rest.pop(0)
         return self.now["loss"], self.now["grads"]
 
-    def step(self) -> None:
-        """Does nothing: the update is part of the recording."""
+    def _update(self) -> None:
+        """Does nothing: the update is part of the recording. After the last one there is no further step."""
+        if not self.rest:
+            del self.step
 
 
 def checked(vectors: Sequence[Path], results: Path) -> tuple[list[Result], Recording]:
@@ -58,21 +62,39 @@ def checked(vectors: Sequence[Path], results: Path) -> tuple[list[Result], Recor
     """
     known = {vector.case.id: vector for vector in map(read_vector, files(vectors))}
     from_file: dict[str, Path] = {}
-    steps: dict[str, list[dict[str, Any]]] = {}
+    given: dict[str, Steps] = {}
     for path in files([results]):
-        name, steps_of = read_results(path, known)
+        name, steps = read_results(path, known)
         if name in from_file:
             raise BadInput(f"{path}: $.case: {from_file[name]} has results for {name} too")
-        from_file[name], steps[name] = path, steps_of
-    exact, given = Recording({name: vector.steps for name, vector in known.items()}), Recording(steps)
-    return [_held(vector, exact, given, str(results)) for vector in known.values()], given
+        from_file[name], given[name] = path, steps
+    recording = Recording(given)
+    return [judged(vector, recording, recording, str(results)) for vector in known.values()], recording
 
 
-def _held(vector: Vector, exact: Recording, given: Recording, name: str) -> Result:
-    """The verdict on the steps that were given."""
-    case = replace(vector.case, steps=len(given.steps.get(vector.case.id, vector.steps)))
-    result = hold(case, {name: given}, {"vector": exact}, "vectors")[name]
-    if result.verdict != "agree" or case.steps >= vector.case.steps:
+def judged(
+    vector: Vector, implementation: Implementation, recording: Recording, name: str, again: bool = False
+) -> Result:
+    """Compare an implementation with a vector. again: one that disagrees is asked a second time.
+
+    recording: of what it returned, which has to be there as soon as it has run. Numbers that are the right ones to
+    within the digits that they came with are put right first, so that the verdict is about the others.
+    """
+    case, exact = vector.case, {"vector": Recording({vector.case.id: vector.steps})}
+    result = hold(case, {name: implementation}, exact, "vectors", again=again)[name]
+    if result.divergences and (digits := most_digits(recording.steps[case.id], case.dtype)) < NEEDED[case.dtype]:
+        better = mended(recording.steps[case.id], vector.steps, digits)
+        second = hold(case, {name: Recording({case.id: better})}, exact, "vectors")[name]
+        if places(second) != places(result):
+            few = f"the numbers have {digits} digits; {NEEDED[case.dtype]} are needed to give a {case.dtype} back"
+            verdict = "form" if second.verdict == "agree" else second.verdict
+            result = replace(second, verdict=verdict, form=(*second.form, few))
+    if result.verdict not in ("agree", "form") or result.steps == case.steps:
         return result
-    gap = f"steps from {case.steps + 1} on"
+    gap = f"steps from {result.steps + 1} on"
     return replace(result, reason=f"{result.reason}, {gap}" if result.reason else f"not covered: {gap}")
+
+
+def places(result: Result) -> set[tuple[Any, ...]]:
+    """Where it is off."""
+    return {(d.stage, d.tensor, d.index) for d in result.divergences}

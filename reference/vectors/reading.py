@@ -15,11 +15,17 @@ from reference import cases
 from reference.cases import Case, Recorded
 from reference.errors import BadInput
 from reference.judge.form import Mismatch, as_grads, as_loss, as_params, as_state
-from reference.vectors.schema import RESULTS, SCHEMA
+from reference.vectors.schema import REQUEST, RESULTS, SCHEMA
 from reference.vectors.strict_json import read, shown
 
 HERE = Path(__file__).parent / "data"
 """The vectors that come with twingrad."""
+
+BESIDE = ("manifest.json", "protocol.json", "schema.json")
+"""The files beside vectors."""
+
+Steps = list[dict[str, Any]]
+"""Loss and gradients, parameters and state of each step, row gradients as (rows, values)."""
 
 KINDS: dict[str, Any] = {
     kind.__name__: kind
@@ -37,12 +43,16 @@ KINDS: dict[str, Any] = {
 
 @dataclass(frozen=True, eq=False)
 class Vector:
-    """A case with recorded weights and batches, and its exact values, step by step."""
+    """A case with recorded weights and batches, and its exact values, step by step.
+
+    request: its JSON, without the values that a program must come to.
+    """
 
     case: Case
+    request: dict[str, Any]
     flags: list[str]
     notes: dict[str, str]
-    steps: list[dict[str, Any]]
+    steps: Steps
 
 
 def read_vector(path: Path) -> Vector:
@@ -64,7 +74,8 @@ def parsed(whole: dict[str, Any]) -> Vector:
     steps = _steps(case, whole["steps"])
     for k, step in enumerate(steps):
         _check_step(case, step, k)
-    return Vector(case, whole["flags"], whole["notes"], steps)
+    request = {name: whole[name] for name in REQUEST}
+    return Vector(case, request, whole["flags"], whole["notes"], steps)
 
 
 def _case(whole: dict[str, Any]) -> Case:
@@ -124,37 +135,37 @@ def _all_integers(value: Any) -> bool:
     return all(map(_all_integers, value)) if isinstance(value, list) else isinstance(value, int)
 
 
-def array(value: Any, dtype: str, where: str) -> np.ndarray:
-    """Numbers in nested lists as an array. Raises BadInput if they do not form one."""
+def array(value: Any, dtype: str, where: str, finite: bool = True) -> np.ndarray:
+    """Numbers in nested lists as an array. Raises BadInput if they do not form one.
+
+    finite: whether they must be finite; where not, "NaN" and "Infinity" are numbers too.
+    """
     try:
         with np.errstate(over="ignore"):
             found = np.array(value, "float64" if dtype == "float32" else dtype).astype(dtype)
     except (ValueError, OverflowError, TypeError):
         raise BadInput(f"{where}: is not an array of {dtype}; parts of equal length and rank are needed") from None
-    if not np.isfinite(found).all():
+    if finite and not np.isfinite(found).all():
         raise BadInput(f"{where}: has a number that is beyond {dtype}")
     return found
 
 
-def _steps(case: Case, said: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _steps(case: Case, said: list[dict[str, Any]], finite: bool = True) -> Steps:
     """What was recorded for each step, in arrays of the case's dtype."""
-    found = []
-    for k, step in enumerate(said):
-        here: dict[str, Any] = {}
-        for stage, value in step.items():
-            here[stage] = _tensors(case, value, f"$.steps[{k}].{stage}")
-        found.append(here)
-    return found
 
+    def tensors(value: Any, where: str) -> Any:
+        if not isinstance(value, dict):
+            return array(value, case.dtype, where, finite)
+        if value.keys() == {"rows", "values"}:
+            width = next((case.model.shapes[name][1] for name in case.model.tables), 0)
+            values = array(value["values"], case.dtype, f"{where}.values", finite)
+            values = values if values.size else values.reshape(0, width)
+            return array(value["rows"], "int64", f"{where}.rows"), values
+        return {name: tensors(part, f"{where}[{json.dumps(name)}]") for name, part in value.items()}
 
-def _tensors(case: Case, value: Any, where: str) -> Any:
-    if not isinstance(value, dict):
-        return array(value, case.dtype, where)
-    if value.keys() == {"rows", "values"}:
-        width = next((case.model.shapes[name][1] for name in case.model.tables), 0)
-        values = array(value["values"], case.dtype, f"{where}.values")
-        return array(value["rows"], "int64", f"{where}.rows"), values.reshape(0, width) if not values.size else values
-    return {name: _tensors(case, part, f"{where}[{json.dumps(name)}]") for name, part in value.items()}
+    return [
+        {stage: tensors(part, f"$.steps[{k}].{stage}") for stage, part in step.items()} for k, step in enumerate(said)
+    ]
 
 
 def _check_step(case: Case, step: dict[str, Any], k: int) -> None:
@@ -176,19 +187,19 @@ def _check_step(case: Case, step: dict[str, Any], k: int) -> None:
 
 
 def files(paths: Sequence[Path]) -> list[Path]:
-    """The files, and all .json files of the folders except the schema."""
+    """The files, and all vectors or results in the folders."""
     found = []
     for path in paths:
         inside = [path]
         if path.is_dir():
-            inside = sorted(file for file in path.glob("*.json") if file.name != "schema.json")
+            inside = sorted(file for file in path.glob("*.json") if file.name not in BESIDE)
             if not inside:
                 raise BadInput(f"{path}: is a folder without a .json file; a file, or a folder of them, is needed")
         found += inside
     return found
 
 
-def read_results(path: Path, vectors: Mapping[str, Vector]) -> tuple[str, list[dict[str, Any]]]:
+def read_results(path: Path, vectors: Mapping[str, Vector]) -> tuple[str, Steps]:
     """The results in a file: the id of their case, and the steps.
 
     Raises:
@@ -199,14 +210,18 @@ def read_results(path: Path, vectors: Mapping[str, Vector]) -> tuple[str, list[d
     try:
         if name not in vectors:
             raise BadInput(f"$.case: is {shown(name)}; none of the {len(vectors)} vectors has that id")
-        case = vectors[name].case
-        if said.get("dtype", case.dtype) != case.dtype:
-            raise BadInput(f"$.dtype: is {said['dtype']}; the vector is {case.dtype}")
-        if len(said["steps"]) > case.steps:
-            raise BadInput(f"$.steps: has {len(said['steps'])} items; the vector has {case.steps} steps")
-        for k, step in enumerate(said["steps"]):
-            if step.keys() != said["steps"][0].keys():
-                raise BadInput(f"$.steps[{k}]: has {', '.join(step)}; $.steps[0] has {', '.join(said['steps'][0])}")
-        return name, _steps(case, said["steps"])
+        return name, steps_of(vectors[name].case, said)
     except BadInput as bad:
         raise BadInput(f"{path}: {bad}") from None
+
+
+def steps_of(case: Case, said: dict[str, Any]) -> Steps:
+    """The steps of results that match the schema. Raises BadInput if they do not fit the case."""
+    if said.get("dtype", case.dtype) != case.dtype:
+        raise BadInput(f"$.dtype: is {said['dtype']}; the vector is {case.dtype}")
+    if len(said["steps"]) > case.steps:
+        raise BadInput(f"$.steps: has {len(said['steps'])} items; the vector has {case.steps} steps")
+    for k, step in enumerate(said["steps"]):
+        if step.keys() != said["steps"][0].keys():
+            raise BadInput(f"$.steps[{k}]: has {', '.join(step)}; $.steps[0] has {', '.join(said['steps'][0])}")
+    return _steps(case, said["steps"], finite=False)

@@ -1,6 +1,7 @@
 """The form of a test vector and of results, as a JSON schema made from the dataclasses of `reference.cases`.
 
-It is also a file, `reference/vectors/data/schema.json`, for readers in other languages.
+It is also a file, `reference/vectors/data/schema.json`, for readers in other languages. The lines that a program and
+`vectors run` exchange are in `protocol.json` beside it.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ from reference.mistakes.flags import FLAGS
 from reference.vectors.strict_json import Schema
 
 VERSION = 2
-"""The version of the format. A reader for another version must refuse the file."""
+"""The version of files and lines. A reader for another version must refuse them."""
+
+THE_VERSION: Schema = {"type": "integer", "const": VERSION}
 
 ARRAY_TYPES = {"Int": "integer", "Float": "number", "Bool": "boolean"}
 JSON_TYPES = {int: "integer", float: "number", bool: "boolean", str: "string", types.NoneType: "null"}
@@ -97,32 +100,48 @@ def _nested(kind: str, axes: list[str]) -> Schema:
     return schema
 
 
-ROWS = an_object(
-    {"rows": ref("integers"), "values": a_list(a_list({"type": "number"}))},
-    description="the gradient of a table, for the rows that were looked up; other rows have none",
-)
+def of_a_step(number: list[Schema], prefix: str = "") -> dict[str, Schema]:
+    """The definitions of a step, and of what is in it. number: what may stand for a number."""
+
+    def own(name: str) -> Schema:
+        return ref(prefix + name)
+
+    one = {"anyOf": number} if len(number) > 1 else number[0]
+    rows = an_object(
+        {"rows": ref("integers"), "values": a_list(a_list(one))},
+        description="the gradient of a table, for the rows that were looked up; other rows have none",
+        examples=[{"rows": [0, 4], "values": [[0.5, 1.5], [2.5, 3.5]]}],
+    )
+    found: dict[str, Schema] = {
+        "tensor": {
+            "description": "a number, or a tensor's parts along its first axis",
+            "anyOf": [*number, a_list(own("tensor"))],
+        },
+        "gradient": {"anyOf": [*number, a_list(own("tensor")), rows]},
+        "params": a_dict(PARAMETER, own("tensor"), description="named and shaped as in PyTorch's state_dict"),
+        "grads": a_dict(f"{PARAMETER}|^(input|per_sample_weights)$", own("gradient")),
+        "state": a_dict(
+            f"^({STATE_KINDS})$",
+            own("params"),
+            description="the optimizer's state, by kind and parameter, named as in torch.optim",
+            properties={"step": a_dict(PARAMETER, one)},
+        ),
+        "step": an_object(
+            {"loss": one, "grads": own("grads"), "params": own("params"), "state": own("state")},
+            optional=("params", "state"),
+            description="the results of one batch: loss and gradients before the update, parameters and state after it",
+        ),
+    }
+    return {prefix + name: schema for name, schema in found.items()}
+
+
+NUMBER: Schema = {"type": "number"}
+NOT_FINITE: Schema = {"type": "string", "enum": ["NaN", "Infinity", "-Infinity"]}
 DEFS: dict[str, Schema] = {
-    "tensor": {
-        "description": "a number, or a tensor's parts along its first axis",
-        "anyOf": [{"type": "number"}, a_list(ref("tensor"))],
-    },
     "ids": {"anyOf": [{"type": "integer"}, a_list(ref("ids"))]},
     "integers": a_list({"type": "integer", "minimum": 0}),
-    "rows": ROWS,
-    "gradient": {"anyOf": [{"type": "number"}, a_list(ref("tensor")), ROWS]},
-    "params": a_dict(PARAMETER, ref("tensor"), description="named and shaped as in PyTorch's state_dict"),
-    "grads": a_dict(f"{PARAMETER}|^(input|per_sample_weights)$", ref("gradient")),
-    "state": a_dict(
-        f"^({STATE_KINDS})$",
-        ref("params"),
-        description="the optimizer's state, by kind and parameter, named as in torch.optim",
-        properties={"step": a_dict(PARAMETER, {"type": "number"})},
-    ),
-    "step": an_object(
-        {"loss": {"type": "number"}, "grads": ref("grads"), "params": ref("params"), "state": ref("state")},
-        optional=("params", "state"),
-        description="the results of one batch: loss and gradients before the update, parameters and state after it",
-    ),
+    **of_a_step([NUMBER]),
+    **of_a_step([NUMBER, NOT_FINITE], "given_"),
     "batch": {"anyOf": [of_batch(kind) for kind in cases.BATCHES]},
     "case": an_object(
         {
@@ -141,13 +160,13 @@ DEFS: dict[str, Schema] = {
     ),
     "results": an_object(
         {
-            "version": {"type": "integer", "const": VERSION},
+            "version": THE_VERSION,
             "case": {"type": "string"},
             "dtype": {"type": "string", "enum": ["float64", "float32"]},
-            "steps": a_list(ref("step"), least=1),
+            "steps": a_list(ref("given_step"), least=1),
         },
         optional=("dtype",),
-        description="what a program computed for the vector with this id, for `vectors check --results`",
+        description="what a program computed for the vector with this id",
     ),
 }
 SCHEMA: Schema = {
@@ -156,7 +175,7 @@ SCHEMA: Schema = {
     "description": "one case with its weights and batches, and the exact values that an implementation must return",
     **an_object(
         {
-            "version": {"type": "integer", "const": VERSION},
+            "version": THE_VERSION,
             "case": ref("case"),
             "flags": a_list({"type": "string", "enum": list(FLAGS)}),
             "notes": an_object({name: {"type": "string"} for name in FLAGS}, optional=tuple(FLAGS)),
@@ -168,3 +187,55 @@ SCHEMA: Schema = {
     "$defs": DEFS,
 }
 RESULTS: Schema = ref("results")
+
+REQUEST = ("version", "case", "weights", "batches")
+"""The part of a vector that a program is given; the rest is what it must come to."""
+
+LINES: dict[str, Schema] = {
+    "hello": an_object(
+        {"protocol": {"type": "string", "const": "twingrad"}, "version": THE_VERSION},
+        description="the first line of each side",
+    ),
+    "request": an_object(
+        {name: SCHEMA["properties"][name] for name in REQUEST},
+        description="a line to the program: a vector without the values that it must come to",
+    ),
+    "refusal": an_object(
+        {"version": THE_VERSION, "case": {"type": "string"}, "unsupported": {"type": "string"}},
+        description="the program's answer to a case that it does not do, with the reason",
+    ),
+    "answer": {"anyOf": [RESULTS, ref("refusal")], "description": "the program's answer: one line for each request"},
+}
+EVERY: Schema = {"$defs": DEFS | LINES}
+"""The definitions of both files."""
+
+MANIFEST: Schema = an_object(
+    {
+        "version": {"type": "integer", "minimum": 1},
+        "files": a_dict(
+            r"^[^/\\]+\.json$",
+            an_object({"case": {"type": "string"}, "sha256": {"type": "string"}}),
+            description="by name",
+        ),
+    }
+)
+"""The form of `manifest.json`, which lists the vectors of a folder."""
+
+
+def protocol() -> Schema:
+    """The schema of a line; what stands in the schema of the vectors too, is found there."""
+
+    def elsewhere(part: Any) -> Any:
+        if isinstance(part, list):
+            return [elsewhere(item) for item in part]
+        if not isinstance(part, dict):
+            return part
+        name = str(part.get("$ref", "")).rpartition("/")[2]
+        return {"$ref": f"schema.json#/$defs/{name}"} if name in DEFS else {k: elsewhere(v) for k, v in part.items()}
+
+    return {
+        "$schema": SCHEMA["$schema"],
+        "title": "a line that `twingrad vectors run` and a program exchange",
+        "anyOf": [ref("hello"), ref("request"), ref("answer")],
+        "$defs": elsewhere(LINES),
+    }

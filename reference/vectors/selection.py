@@ -19,6 +19,10 @@ LARGEST = 250
 """The most steps of a vector, and the most numbers in weights and batch of a vector that comes with twingrad."""
 
 
+WEIGHTS = 100_000
+"""The most weights of a vector."""
+
+
 def selection(every: Sequence[Case]) -> list[Case]:
     """The smallest cases of the catalogue that together cover everything.
 
@@ -26,8 +30,7 @@ def selection(every: Sequence[Case]) -> list[Case]:
     and every flag, in float64 and in float32. The case that adds most is taken first, the smallest one if several add
     as much, until no case adds anything.
     """
-    kinds = [case for case in every if not isinstance(case.data, cases.Text) and case.layout == "contiguous"]
-    told = [case for case in kinds if not getattr(case.data, "silent", ())]
+    told = [case for case in every if not isinstance(case.data, cases.Text) and has_vector(case)]
     sizes = {shortened(case): size(case) for case in told}
     small = sorted((size, case.id, case) for case, size in sizes.items() if size <= LARGEST)
     wanted = {case: features(case) for _, _, case in small}
@@ -38,6 +41,12 @@ def selection(every: Sequence[Case]) -> list[Case]:
         found = wanted[best]
         wanted = {case: more - found for case, more in wanted.items()}
     return sorted(chosen, key=lambda case: case.id)
+
+
+def has_vector(case: Case) -> bool:
+    """Whether a case may have a vector: not one about arrays in memory, without any gradient, or with huge weights."""
+    weights = sum(map(math.prod, case.model.shapes.values()))
+    return case.layout == "contiguous" and not getattr(case.data, "silent", ()) and weights <= WEIGHTS
 
 
 def shortened(case: Case) -> Case:

@@ -1,4 +1,4 @@
-"""Reads JSON from untrusted files: it limits the size, checks the schema, and says where something is wrong.
+"""Reads JSON that is not to be trusted: it limits the size, checks the schema, and says where something is wrong.
 
 It refuses what `json` accepts: NaN and Infinity, numbers too large for a float, and names that occur twice.
 """
@@ -39,12 +39,18 @@ def read(path: Path, schema: Schema, root: Schema) -> Any:
     """
     raw = read_bounded(path, LARGEST)
     try:
+        return parsed(raw, schema, root)
+    except BadInput as bad:
+        raise BadInput(f"{path}: {bad}") from None
+
+
+def parsed(raw: bytes, schema: Schema, root: Schema) -> Any:
+    """JSON that matches the schema; root has the `$defs`. Raises BadInput if it is not JSON, or does not match."""
+    try:
         value = _parse(raw)
         check(value, schema, root)
     except RecursionError:
-        raise BadInput(f"{path}: is nested too deeply") from None
-    except BadInput as bad:
-        raise BadInput(f"{path}: {bad}") from None
+        raise BadInput("is nested too deeply") from None
     return value
 
 
@@ -64,7 +70,7 @@ def _parse(raw: bytes) -> Any:
 
 
 def _refuse(name: str) -> Any:
-    raise BadInput(f"has {name}, which JSON does not; only finite numbers are allowed")
+    raise BadInput(f'has {name}, which JSON does not; results may have the string "{name}"')
 
 
 def _float(text: str) -> float:
@@ -94,14 +100,15 @@ def check(value: Any, schema: Schema, root: Schema, where: str = "$") -> None:
     """Raise BadInput, with the place as a JSON path, unless the value matches the schema.
 
     It knows the part of JSON Schema that `reference.vectors.schema` uses: $ref, anyOf, const, enum, type, minimum,
-    minItems, maxItems, items, properties, patternProperties, required, additionalProperties: false.
+    minItems, maxItems, items, properties, patternProperties, required, additionalProperties: false. An object that has
+    other names is told the first of the schema's examples.
     """
     if "$ref" in schema:
         schema = root["$defs"][schema["$ref"].rpartition("/")[2]]
     if "anyOf" in schema:
         schema = _branch(value, schema["anyOf"], root, where)
         return check(value, schema, root, where)
-    if "const" in schema and (value != schema["const"] or type(value) is not type(schema["const"])):
+    if "const" in schema and value != schema["const"]:
         raise BadInput(f"{where}: is {shown(value)}; {shown(schema['const'])} is needed")
     if "enum" in schema and value not in schema["enum"]:
         raise BadInput(f"{where}: is {shown(value)}; one of {_listed(schema['enum'])} is allowed")
@@ -122,14 +129,15 @@ def check(value: Any, schema: Schema, root: Schema, where: str = "$") -> None:
 
 
 def _check_object(value: dict[str, Any], schema: Schema, root: Schema, where: str) -> None:
+    example = _example([schema])
     for name in schema.get("required", ()):
         if name not in value:
-            raise BadInput(f"{where}: has no {name!r}, which is needed")
+            raise BadInput(f"{where}: has no {name!r}, which is needed{example}")
     known, patterns = schema.get("properties", {}), schema.get("patternProperties", {})
     for name, part in value.items():
         found = known.get(name) or next((s for pattern, s in patterns.items() if re.search(pattern, name)), None)
         if found is None:
-            raise BadInput(f"{where}: has {shown(name)}; {_listed([*known, *patterns])} are allowed")
+            raise BadInput(f"{where}: has {shown(name)}; {_listed([*known, *patterns])} are allowed{example}")
         check(part, found, root, f"{where}.{name}" if name.isidentifier() else f"{where}[{json.dumps(name)}]")
 
 
@@ -147,7 +155,7 @@ def _branch(value: Any, branches: list[Schema], root: Schema, where: str) -> Sch
             return branch
     if typed:
         return typed[0]
-    raise BadInput(f"{where}: is {shown(value)}; {_nouns(whole)} is needed")
+    raise BadInput(f"{where}: is {shown(value)}; {_nouns(whole)} is needed{_example(whole)}")
 
 
 def is_a(value: Any, name: str) -> bool:
@@ -157,9 +165,20 @@ def is_a(value: Any, name: str) -> bool:
     return name != "integer" or float(str(value)).is_integer()
 
 
+def _example(schemas: list[Schema]) -> str:
+    examples = [example for schema in schemas for example in schema.get("examples", ())]
+    return f", as in {json.dumps(examples[0])}" if examples else ""
+
+
 def _nouns(schemas: list[Schema]) -> str:
-    nouns = [schema["type"] for schema in schemas]
-    return " or ".join(f"{'an' if noun[0] in 'aoi' else 'a'} {noun}" if noun != "null" else noun for noun in nouns)
+    return " or ".join(map(_noun, schemas))
+
+
+def _noun(schema: Schema) -> str:
+    noun = schema["type"]
+    if "enum" in schema:
+        return " or ".join(map(json.dumps, schema["enum"]))
+    return noun if noun == "null" else f"{'an' if noun[0] in 'aoi' else 'a'} {noun}"
 
 
 def _listed(names: Iterable[str]) -> str:

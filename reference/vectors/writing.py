@@ -14,12 +14,21 @@ from reference.cases import Case
 from reference.contract import RowGrad
 from reference.errors import Unsupported
 from reference.mistakes.flags import FLAGS, Seen, flags_of
-from reference.vectors.schema import SCHEMA, VERSION
+from reference.vectors.schema import SCHEMA, VERSION, protocol
 from reference.vectors.selection import shortened
+from reference.vectors.strict_json import LARGEST
 
 
 def written(case: Case) -> str:
-    """The vector of a case, newly computed. Raises Unsupported if its exact values would take too long."""
+    """The file of a vector. Raises Unsupported if it would be too large, or its exact values would take too long."""
+    text = laid_out(computed(case)) + "\n"
+    if len(text) > LARGEST:
+        raise Unsupported(f"a vector is of {LARGEST // 2**20} MiB at most")
+    return text
+
+
+def computed(case: Case) -> dict[str, Any]:
+    """The JSON of a case's vector, newly computed. Raises Unsupported if its exact values would take too long."""
     case = shortened(case)
     if not exact.feasible(case):
         raise Unsupported("too large for exact values")
@@ -52,7 +61,7 @@ def written(case: Case) -> str:
         "batches": batches,
         "steps": steps,
     }
-    return laid_out(jsonable(vector)) + "\n"
+    return jsonable(vector)
 
 
 def _values(gradient: Any) -> np.ndarray:
@@ -94,6 +103,7 @@ def laid_out(value: Any, indent: str = "") -> str:
     return "[\n" + ",\n".join(deeper + laid_out(part, deeper) for part in value) + f"\n{indent}]"
 
 
-def schema_file() -> str:
-    """The text of the schema's file."""
-    return json.dumps(SCHEMA, indent=1) + "\n"
+def beside() -> dict[str, str]:
+    """The files beside vectors that say what form they have, by name."""
+    schemas = {"schema.json": SCHEMA, "protocol.json": protocol()}
+    return {name: json.dumps(schema, indent=1) + "\n" for name, schema in schemas.items()}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import fnmatch
 import functools
+import hashlib
 import json
 import os
 import random
@@ -30,11 +31,11 @@ from reference.mistakes.flags import FLAGS
 from reference.mistakes.variants import VARIANTS
 from reference.vectors import writing
 from reference.vectors.checking import Recording
-from reference.vectors.reading import HERE, files, parsed, read_vector
+from reference.vectors.reading import BESIDE, HERE, files, parsed, read_vector
 from reference.vectors.schema import SCHEMA
 from reference.vectors.selection import selection
 from reference.vectors.strict_json import LARGEST, check
-from reference.vectors.writing import jsonable, schema_file
+from reference.vectors.writing import beside, jsonable
 from tests.tools.readmes import ROOT, blocks
 
 PATHS = files([HERE])
@@ -74,7 +75,13 @@ def exact(name: str) -> dict[str, Any]:
 def test_they_are_the_selection() -> None:
     """After a change of the catalogue: twingrad vectors write reference/vectors/data."""
     assert [path.stem for path in PATHS] == [case.id for case in selection(catalogue())]
-    assert (HERE / "schema.json").read_text(encoding="utf-8") == schema_file()
+    texts = {name: (HERE / name).read_text(encoding="utf-8") for name in BESIDE}
+    manifest = json.loads(texts.pop("manifest.json"))
+    assert texts == beside()
+    digests = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in PATHS}
+    assert {name: entry["sha256"] for name, entry in manifest["files"].items()} == digests
+    assert all(name == f"{entry['case']}.json" for name, entry in manifest["files"].items())
+    assert manifest["version"] == exact(ROWS)["version"]
 
 
 def test_a_random_sample_is_exact() -> None:
@@ -348,7 +355,7 @@ def test_an_agreement_says_what_it_could_not_have_noticed(two: Command) -> None:
     put("v", name, written(name))
     put("r", name, results_of(name))
     code, out, _ = two("check", f"v/{name}.json", "--results", f"r/{name}.json", "--json", "found.json")
-    assert code == 5
+    assert code == 5  # a batch of one id
     assert "too little was covered: no case of embedding that agrees would notice duplicates-overwritten, " in out
     found = json.loads(Path("found.json").read_text("utf-8"))
     assert found["verdict"] == "too little covered"
@@ -377,11 +384,56 @@ def test_write_takes_any_case_that_is_not_too_large(vectors: Command, monkeypatc
     monkeypatch.setattr(exact_values, "feasible", lambda case: case.id == ROWS)
     code, out, _ = vectors("write", "new/folder", "skipgram-[pz]*s-sgd-rows-f64")
     others = len(fnmatch.filter(CASES, "skipgram-[pz]*s-sgd-rows-f64")) - 1
-    assert (code, out) == (0, f"1 vectors in new/folder; the exact values of {others} more cases would take too long\n")
-    assert {path.name for path in Path("new/folder").iterdir()} == {f"{ROWS}.json", "schema.json"}
-    code, _, err = vectors("write", "other", "skipgram-zipf-sgd-dense-f64")
+    assert (code, out) == (0, f"1 vectors in new/folder; {others} more cases have none\n")
+    assert {path.name for path in Path("new/folder").iterdir()} == {f"{ROWS}.json", *BESIDE}
+
+
+@pytest.mark.parametrize("name", ["linear-small-offset-sgd-dense-f32", "*-silent-*", "embedding-wide-sgd-rows-f64"])
+def test_a_case_about_memory_or_without_a_gradient_has_no_vector(vectors: Command, name: str) -> None:
+    code, _, err = vectors("write", "other", name)
     assert code == 2
-    assert err == "twingrad: skipgram-zipf-sgd-dense-f64: the exact values of these cases, 1, would take too long\n"
+    number = len(fnmatch.filter(CASES, name))
+    assert number
+    says = f"{name}: none of these cases, {number}, has a vector; too large, about memory, or without a gradient"
+    assert err == f"twingrad: {says}\n"
+
+
+# --- what has changed since the last time ----------------------------------------------------------------------------
+
+
+def test_write_says_what_has_changed(vectors: Command) -> None:
+    """By the manifest; what is no longer asked for goes, unless somebody has changed it."""
+    one, two, three = "embedding-one-sgd-rows-f64", "embedding-one-sgd-rows-f32", "embedding-one-sgd-dense-f64"
+    _, out, _ = vectors("write", "v", one, two, three)
+    assert out == "3 vectors in v\n"
+    _, out, _ = vectors("write", "v", one, two, three)
+    assert out == "3 vectors in v\nchanged since the last time: nothing\n"
+    manifest = json.loads(Path("v/manifest.json").read_text("utf-8"))
+    manifest["files"][f"{one}.json"]["sha256"] = "0" * 64
+    manifest["files"][f"{three}.json"]["sha256"] = hashlib.sha256(b"{}").hexdigest()
+    manifest["version"] = 1.0
+    put("v", "manifest", manifest)
+    put("v", f"{three}", "{}")
+    Path("v", f"{two}.json").write_text("mine", encoding="utf-8")
+    _, out, _ = vectors("write", "v", one, "embedding-one-sgd-dense-f32")
+    said = "version 1 is now 2, 1 added (embedding-one-sgd-dense-f32), 2 removed ({}, {}), 1 changed ({})"
+    assert out == f"2 vectors in v\nchanged since the last time: {said.format(three, two, one)}\n"
+    left = {path.name for path in Path("v").iterdir()} - set(BESIDE)
+    assert left == {f"{name}.json" for name in (one, two, "embedding-one-sgd-dense-f32")}
+
+
+@pytest.mark.parametrize(
+    ("manifest", "says"),
+    {
+        "[": "line 1, column 2: is not JSON",
+        '{"version": 2}': "$: has no 'files', which is needed",
+        '{"version": 2, "files": {"../x.json": {"case": "x", "sha256": "0"}}}': '$.files: has "../x.json"; ',
+    }.items(),
+)
+def test_a_manifest_that_is_none_is_refused(vectors: Command, manifest: str, says: str) -> None:
+    put("v", "manifest", manifest)
+    refused(vectors("write", "v", "embedding-one-sgd-rows-f64"), f"v/manifest.json: {says}")
+    assert [path.name for path in Path("v").iterdir()] == ["manifest.json"]
 
 
 # --- hostile files ---------------------------------------------------------------------------------------------------
@@ -399,7 +451,7 @@ HOSTILE: dict[str, tuple[str | bytes, str]] = {
     "two documents": ("{} {}", "line 1, column 4: is not JSON (Extra data)"),
     "deep": (DEEP, "is nested too deeply"),
     "deep in a tensor": (DEEP[:900] + "1" + "]" * 900, "$: is an array; an object is needed"),
-    "NaN": ('{"version": NaN}', "has NaN, which JSON does not; only finite numbers are allowed"),
+    "NaN": ('{"version": NaN}', 'has NaN, which JSON does not; results may have the string "NaN"'),
     "Infinity": ('{"version": -Infinity}', "has -Infinity, which JSON does not"),
     "1e999": ('{"version": 1e999}', 'has "1e999", which is beyond a float64'),
     "many digits": ('{"version": ' + "9" * 10_000 + "}", 'has "9999'),
@@ -521,7 +573,24 @@ UNFIT = {
         "$.steps[1]: has loss, grads; $.steps[0] has loss, grads, pa",
     ),
     "no loss": (change("steps/0/loss-", 0), "$.steps[0]: has no 'loss', which is needed"),
-    "NaN as JavaScript writes it": (change("steps/0/loss", None), "$.steps[0].loss: is null; a number is needed"),
+    "NaN as JavaScript writes it": (change("steps/0/loss", None), '$.steps[0].loss: is null; a number or "NaN" or'),
+    "NaN of another name": (
+        change("steps/0/loss", "nan"),
+        '$.steps[0].loss: is "nan"; one of NaN, Infinity, -Infinity',
+    ),
+    "rows of another name": (
+        change("steps/0/grads/embedding.weight", {"indices": [1], "values": [[1.0] * 5]}),
+        '$.steps[0].grads["embedding.weight"]: has no \'rows\', which is needed, as in {"rows": [0, 4], "values": [[',
+    ),
+    "coordinates too": (
+        change("steps/0/grads/embedding.weight", {"rows": [1], "values": [[1.0] * 5], "shape": [10, 5]}),
+        '$.steps[0].grads["embedding.weight"]: has "shape"; rows, values are allowed, as in {"rows": [0, 4], "values"',
+    ),
+    "no gradient": (
+        change("steps/0/grads/embedding.weight", None),
+        '$.steps[0].grads["embedding.weight"]: is null; a number or "NaN" or "Infinity" or "-Infinity" or an array '
+        'or an object is needed, as in {"rows": [0, 4],',
+    ),
     "a tensor with holes": (
         change("steps/0/grads/fc1.weight/1", [1]),
         '$.steps[0].grads["fc1.weight"]: is not an array',

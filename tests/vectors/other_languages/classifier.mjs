@@ -1,13 +1,17 @@
 // The classifier in JavaScript, forward and backward by hand, for twingrad's test vectors.
 //
+//   twingrad vectors run classifier -- node classifier.mjs
+//
+// asks it for cases, line by line. It trains on the batches of each and answers what it comes to. It updates by SGD;
+// under any other optimizer, or with clipping, it gives the first step's loss and gradients alone.
+//
 //   node classifier.mjs VECTORS RESULTS
 //
-// reads every vector of a classifier in the folder VECTORS, trains on its batches, and writes what it comes to into the
-// folder RESULTS. It updates by SGD; under any other optimizer, or with clipping, it gives the first step's loss and
-// gradients alone.
+// does the same with files: from the folder VECTORS, all of them classifiers, to the folder RESULTS.
 
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 
 // --- vectors and matrices ---------------------------------------------------------------------------------------------
 
@@ -197,14 +201,24 @@ function results(vector) {
   return { version: 2, case: id, steps };
 }
 
-const [vectors, folder] = process.argv.slice(2);
-if (!folder) {
-  console.error("usage: node classifier.mjs VECTORS RESULTS");
-  process.exit(2);
+function answer(request) {
+  const { id, model } = request.case;
+  if (model.kind !== "Classifier") return { version: 2, case: id, unsupported: "classifiers only" };
+  return results(request);
 }
-mkdirSync(folder, { recursive: true });
-for (const file of readdirSync(vectors).filter((name) => name.endsWith(".json") && name !== "schema.json")) {
-  const vector = JSON.parse(readFileSync(join(vectors, file), "utf8"));
-  if (vector.version === 2 && vector.case.model.kind === "Classifier")
-    writeFileSync(join(folder, file), JSON.stringify(results(vector)));
+
+// JSON has no NaN and no infinity, so they are strings.
+const text = (x) => JSON.stringify(x, (_, y) => (typeof y === "number" && !Number.isFinite(y) ? String(y) : y));
+
+const [vectors, folder] = process.argv.slice(2);
+if (folder) {
+  mkdirSync(folder, { recursive: true });
+  const read = (file) => JSON.parse(readFileSync(join(vectors, file), "utf8"));
+  for (const file of Object.keys(read("manifest.json").files))
+    writeFileSync(join(folder, file), text(results(read(file))));
+} else {
+  for await (const line of createInterface({ input: process.stdin })) {
+    const request = JSON.parse(line);
+    console.log(text(request.protocol ? { protocol: "twingrad", version: 2 } : answer(request)));
+  }
 }
