@@ -154,7 +154,8 @@ def name_both(pair: Pair, draw: random.Random) -> None:
         found = {cause.name for cause in explanations.get(result, Explanation()).causes}
         pair.results += bool(expected)
         pair.right += bool(expected) and found == expected
-        pair.wrong |= found - {one.id, other.id}
+        if not expected <= found:  # or no case tells them apart
+            pair.wrong |= found - {one.id, other.id}
 
 
 def where(result: Result) -> dict[str, Any]:
