@@ -56,7 +56,7 @@ def pytest_collection_finish() -> None:
     Nor through the numbers of an exact value, of which there are a hundred thousand, and no circle among them.
     """
     gc.freeze()
-    gc.set_threshold(100_000, 10, 10)
+    gc.set_threshold(1_000_000, 10, 10)
 
 
 @pytest.fixture

@@ -81,14 +81,14 @@ class Likeness(Scale):
 
     def of(self, name: str, expected: np.ndarray | RowGrad) -> np.ndarray:
         """The largest finite entry of the tensor so far, repeated for each row of `expected`."""
-        values = _values(expected)
+        values = values_of(expected)
         finite = np.isfinite(values)
         sizes = super().of(name, expected if finite.all() else _with(expected, np.where(finite, values, 0)))
         return np.full_like(sizes, self.largest[name].max())
 
     def distance(self, name: str, expected: np.ndarray | RowGrad, got: np.ndarray | RowGrad, eps: float) -> Distance:
         """The distance between two tensors. The loss of a step must be compared before its other tensors."""
-        one, other, largest = _values(expected), _values(got), self.sizes(name, expected)
+        one, other, largest = values_of(expected), values_of(got), self.sizes(name, expected)
         if name == "loss loss":
             self.lost = bool(np.isnan(one).all() and np.isnan(other).all())
         finite = np.isfinite(one)
@@ -100,7 +100,8 @@ class Likeness(Scale):
         return distance(expected, got, largest, eps)
 
 
-def _values(tensor: np.ndarray | RowGrad) -> np.ndarray:
+def values_of(tensor: np.ndarray | RowGrad) -> np.ndarray:
+    """The entries that are stored: of a row gradient, those of its rows."""
     return tensor.values if isinstance(tensor, RowGrad) else tensor
 
 

@@ -111,11 +111,12 @@ def _names(given: Any) -> str:
 
 def _check_names(what: str, given: Any, shapes: dict[str, tuple[int, ...]], note: Note) -> None:
     """Names that are not asked for, and a mapping that is no dict, are a matter of form."""
+    if isinstance(given, dict) and given.keys() <= shapes.keys():
+        return
     form = f"a dict with {sorted(shapes)}"
     if not isinstance(given, Mapping):
         raise Mismatch(what, form, _names(given))
-    if not isinstance(given, dict) or not given.keys() <= shapes.keys():
-        note(what, form, _names(given))
+    note(what, form, _names(given))
 
 
 # --- tensors ---------------------------------------------------------------------------------------------------------
@@ -211,6 +212,8 @@ def _is_rows(given: Any) -> bool:
 
 def rows_of(given: Any) -> Parts | None:
     """Rows, values and the shape of the whole table, if it says so; None for what is no row gradient."""
+    if type(given) is np.ndarray:
+        return None
     if isinstance(given, RowGrad):
         return given.rows, given.values, tuple(given.shape)
     if getattr(given, "is_sparse", False):
@@ -236,9 +239,10 @@ def read(name: str, given: Any, note: Note) -> np.ndarray:
 
     Raises Mismatch where it is none, and where reading it raises an error.
     """
+    if type(given) is np.ndarray and given.dtype.kind == "f" and given.dtype.isnative:
+        return given
     kind = type(given).__name__
-    plain = isinstance(given, np.ndarray) and given.dtype.kind == "f"  # the name of a dtype takes long
-    dtype = "" if plain else str(getattr(given, "dtype", "")).removeprefix("torch.")
+    dtype = str(getattr(given, "dtype", "")).removeprefix("torch.")
     if dtype.startswith(SHORT):
         raise Mismatch(name, f"{ARRAY} of at least float16", f"{dtype}, which has too few digits to be compared")
     try:

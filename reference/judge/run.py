@@ -12,7 +12,7 @@ from reference import exact
 from reference.cases import Case
 from reference.contract import Implementation, RowGrad
 from reference.errors import BadInput
-from reference.judge.distance import Likeness, moved
+from reference.judge.distance import Likeness, moved, values_of
 from reference.judge.form import dense, flat
 from reference.judge.result import Divergence, Result, bracketed
 from reference.judge.runner import Runner, start
@@ -133,7 +133,7 @@ def compare(runner: Runner, other: Runner, step: int, both: bool) -> None:
             mine = got[name]
             if isinstance(mine, RowGrad) != isinstance(expected, RowGrad):  # one of them is dense in spite of the case
                 mine, expected = dense(mine), dense(expected)
-            unit = max(other.case.eps, *(float(np.finfo(dense(side).dtype).eps) for side in (mine, expected)))
+            unit = max(other.case.eps, *(float(np.finfo(values_of(side).dtype).eps) for side in (mine, expected)))
             eps, index, wanted, found = other.scale.distance(f"{stage} {name}", expected, mine, unit)
             fewer = unit > other.case.eps
             runner.enter(step, stage, name, (eps, index, wanted, found), fewer)
@@ -166,6 +166,6 @@ def _refuse_empty(case: Case, yardsticks: Collection[Runner]) -> None:
         return
     for yardstick in yardsticks:
         for name, gradient in yardstick.out.get("grads", {}).items():
-            values = gradient.values if isinstance(gradient, RowGrad) else gradient
+            values = values_of(gradient)
             if not values.any() or (values.size > 1 and np.ptp(values) == 0):
                 raise BadInput(f"case {case.id}: the gradient of {name} is the same everywhere and so proves nothing")

@@ -13,7 +13,7 @@ from reference.cases.layout import laid_out
 from reference.contract import Grads, Implementation, Params, RowGrad
 from reference.errors import Failed, Unsupported, raised
 from reference.exact.arithmetic import Proof
-from reference.judge.distance import Distance, Scale
+from reference.judge.distance import Distance, Scale, values_of
 from reference.judge.form import Mismatch, Note, as_grads, as_loss, as_params, as_state, flat
 from reference.judge.result import Divergence, LargestError, Result, Verdict
 from reference.judge.switches import LEFT, Switches
@@ -21,11 +21,15 @@ from reference.judge.tolerance import Stage, Tolerance, tolerance
 
 
 class Kept:
-    """Gradients as an implementation returned them, and what they were."""
+    """Gradients as an implementation returned them, and what they are when the next step begins."""
 
     def __init__(self, grads: dict[str, Any], form_of: Callable[[Any], Grads]) -> None:
         self.grads, self.form_of = grads, form_of
-        self.before = _copy(form_of(grads))
+        self.before: Grads = {}
+
+    def look(self) -> None:
+        """See what they are now. Most implementations that are wrong have no next step, and so are not looked at."""
+        self.before = _copy(self.form_of(self.grads))
 
     @property
     def changed(self) -> str | None:
@@ -80,6 +84,8 @@ class Runner:
         if not self.running:
             return
         trainer, returned_grads = self.trainer, None
+        if self.kept:
+            self.kept.look()
         own = type(batch)(*(laid_out(getattr(batch, part.name), self.case.layout) for part in fields(batch)))
         input_shapes = {name: getattr(batch, name).shape for name in self.case.model.input_gradients}
 
@@ -117,13 +123,14 @@ class Runner:
             if hasattr(trainer, "state"):
                 keep("state", lambda given, note: as_state(self.case, given, note), trainer.state())
 
-        self._call(f"step {step}: loss_and_grads", loss_and_grads)
-        if self.verdict == "agree" and hasattr(trainer, "step"):
-            self._call(f"step {step}: the update", update)
+        with self.switches.turned():
+            self._call(f"step {step}: loss_and_grads", loss_and_grads)
+            if self.verdict == "agree" and hasattr(trainer, "step"):
+                self._call(f"step {step}: the update", update)
         self.steps = step
         self._compare_given(own, batch, step)
         self._compare_kept(form_of, returned_grads, step)
-        here = {values.dtype for values in map(_values, self._tensors()) if values.ndim}
+        here = {values.dtype for values in map(values_of, self._tensors()) if values.ndim}
         self.dtypes |= here
         if "loss" in self.out and here and np.dtype(self.case.dtype) not in here:
             # a Python float says nothing of the digits that it was computed with
@@ -158,8 +165,7 @@ class Runner:
 
     def _call(self, what: str, function: Callable[[], Any]) -> None:
         try:
-            with self.switches.turned():
-                function()
+            function()
         except (Exception, SystemExit) as error:
             self.verdict, self.reason = "error", f"{what} {raised(error)}"
 
@@ -264,15 +270,12 @@ def start(
     return runner
 
 
-def _values(tensor: np.ndarray | RowGrad) -> np.ndarray:
-    return tensor.values if isinstance(tensor, RowGrad) else tensor
-
-
 def same(one: Any, other: Any) -> bool:
     """Whether two arrays, or two row gradients, have the same entries."""
     if isinstance(one, RowGrad):
         return np.array_equal(one.rows, other.rows) and same(one.values, other.values)
-    return np.array_equal(one, other, equal_nan=np.asarray(other).dtype.kind == "f")
+    nan = np.asarray(other).dtype.kind == "f"
+    return np.array_equal(one, other) or (nan and np.array_equal(one, other, equal_nan=True))  # which takes longer
 
 
 def _copy(value: Any) -> Any:

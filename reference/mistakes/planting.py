@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import FunctionType
 from typing import Any
@@ -76,38 +75,34 @@ class _Planted:
                 found[name] = plant(found.get(name) or getattr(*places(name)[0]))
         return found
 
-    @contextmanager
-    def planted(self) -> Iterator[None]:
-        """Within this context the NumPy twin is wrong, and overflow gives no warning."""
+    def call(self, function: Callable[[], Any]) -> Any:
+        """Call a function while the NumPy twin is wrong; overflow gives no warning."""
         before = [(*place, getattr(*place)) for name in self.functions for place in places(name)]
         try:
-            for name, function in self.functions.items():
+            for name, wrong in self.functions.items():
                 for owner, attribute in places(name):
-                    setattr(owner, attribute, function)
+                    setattr(owner, attribute, wrong)
             with np.errstate(all="ignore"):
-                yield
+                return function()
         finally:
             for owner, attribute, right in before:
                 setattr(owner, attribute, right)
 
     def build(self, case: Case, weights: Params) -> Trainer:
-        with self.planted():
-            return _Trainer(self.planted, trainer.build(case, weights))
+        return _Trainer(self.call, self.call(lambda: trainer.build(case, weights)))
 
 
 class _Trainer:
     """A trainer that makes its calls while the twin is wrong."""
 
-    def __init__(self, planted: Callable[[], Any], right: Trainer) -> None:
-        self.planted, self.trainer = planted, right
+    def __init__(self, call: Callable[..., Any], right: Trainer) -> None:
+        self.call, self.trainer = call, right
 
     def loss_and_grads(self, batch: Batch) -> tuple[float, Grads]:
-        with self.planted():
-            return self.trainer.loss_and_grads(batch)
+        return self.call(lambda: self.trainer.loss_and_grads(batch))
 
     def step(self) -> None:
-        with self.planted():
-            self.trainer.step()
+        self.call(lambda: self.trainer.step())  # noqa: PLW0108 -- step itself may be planted
 
     def params(self) -> Params:
         return self.trainer.params()
