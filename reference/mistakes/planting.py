@@ -57,10 +57,10 @@ def together(*mistakes: Mistake) -> Implementation:
     If two are in the same function, the later one is planted around the earlier one. It keeps what it does not change
     itself.
     """
-    return _Planted(mistakes)
+    return Planted(mistakes)
 
 
-class _Planted:
+class Planted:
     """The NumPy twin, wrong only while one of its calls runs."""
 
     def __init__(self, mistakes: tuple[Mistake, ...]) -> None:

@@ -26,6 +26,7 @@ from reference.mistakes.constants import rounded, solved
 from reference.mistakes.description import first_stage, wrong_of
 from reference.mistakes.known import RIGHT, Known, known, makeable
 from reference.mistakes.planting import Mistake, together
+from reference.mistakes.replayed import begun, size
 
 PROBES = 6
 """The number of failed cases to look at first. Mistakes that explain none of these are dropped."""
@@ -85,11 +86,6 @@ def spread(results: Iterable[Result], number: int = PROBES) -> list[Result]:
     return rounds[:number]
 
 
-def size(case: Case) -> int:
-    """The number of parameters updated in all steps together."""
-    return case.steps * sum(int(np.prod(shape)) for shape in case.model.shapes.values())
-
-
 def coarse(case: Case) -> tuple[str, ...]:
     """The model, the optimizer and the dtype of a case."""
     return case.family, type(case.optimizer).__name__, case.dtype
@@ -134,7 +130,7 @@ def compared(
     weights = case.weights()
     candidate = start(case, "candidate", other, weights)
     candidate.scale = Likeness()
-    held = [start(case, " and ".join(names), mistake, weights) for names, mistake in hypotheses.items()]
+    held = [begun(case, " and ".join(names), mistake, weights) for names, mistake in hypotheses.items()]
     for _ in follow(case, held, [candidate]):
         finite = all(np.isfinite(param).all() for param in candidate.out.get("params", {}).values())
         ended = (candidate.verdict == "agree" or bool(candidate.reason)) and not candidate.running
