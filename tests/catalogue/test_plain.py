@@ -31,6 +31,9 @@ LARGE |= {"loss-of-shifted-probability", "loss-of-shifted-sigmoid"}
 DIGITS = {"eps-forgotten", "eps-of-its-own"}
 
 
+PLAIN = plain()
+
+
 def nameless(case: Case) -> str:
     """Its options."""
     return replace(case, name="").id
@@ -39,12 +42,13 @@ def nameless(case: Case) -> str:
 def groups(dtype: str) -> dict[str, list[Case]]:
     """The plain cases and no other, by their options."""
     found: dict[str, list[Case]] = {}
-    for case in mistakes.small(plain()):
+    for case in mistakes.small(PLAIN):
         if case.dtype == dtype:
             found.setdefault(nameless(case), []).append(case)
     return found
 
 
+KNOWN = set(map(nameless, PLAIN))
 GROUPS = {dtype: groups(dtype) for dtype in ("float64", "float32")}
 FAMILIES = [model.__name__.lower() for model in MODELS]
 
@@ -53,13 +57,13 @@ def test_every_plain_case_is_in_the_catalogue_once() -> None:
     """Itself, or one of the same id that was there before."""
     ids = [case.id for case in without_text()]
     assert len(set(ids)) == len(ids)
-    assert {case.id for case in plain()} <= set(ids)
+    assert {case.id for case in PLAIN} <= set(ids)
 
 
 @pytest.mark.parametrize("model", MODELS)
 def test_every_option_of_every_model_occurs_alone(model: type) -> None:
     """Or with the one that it needs, as norm_type with max_norm. In each dtype, with primes and with duplicates."""
-    cases = [case for case in plain() if type(case.model) is model and case.optimizer == OPTIMIZERS["sgd"]]
+    cases = [case for case in PLAIN if type(case.model) is model and case.optimizer == OPTIMIZERS["sgd"]]
     for option in options(model):
         others = [case for case in cases if getattr(case.model, option.name) != option.default and not case.sparse]
         found = {(case.name, case.dtype) for case in others if len(options_of(case)) <= 2}
@@ -75,7 +79,7 @@ def options_of(case: Case) -> list[str]:
 
 def test_every_option_of_every_optimizer_occurs_alone() -> None:
     for kind, values in OPTIONS.items():
-        optimizers = [(case.optimizer, case.dtype) for case in plain() if type(case.optimizer) is kind]
+        optimizers = [(case.optimizer, case.dtype) for case in PLAIN if type(case.optimizer) is kind]
         for name, (default, *others) in values.items():
             found = {dtype for optimizer, dtype in optimizers if getattr(optimizer, name) != default}
             assert len(found) == 2 * bool(others), name
@@ -85,12 +89,11 @@ def test_every_option_of_every_optimizer_occurs_alone() -> None:
 @pytest.mark.parametrize("model", MODELS)
 def test_every_optimizer_occurs_under_every_plain_model(model: type, optimizer: type) -> None:
     """With dense gradients, and with rows, wherever it takes them."""
-    base = next(case for case in plain() if type(case.model) is model)
-    known = set(map(nameless, plain()))
+    base = next(case for case in PLAIN if type(case.model) is model)
     for sparse in (False, True):
         for dtype in ("float64", "float32"):
             case = replace(base, optimizer=optimizer(), sparse=sparse, dtype=dtype)
-            assert case.refusal or nameless(case) in known
+            assert case.refusal or nameless(case) in KNOWN
 
 
 def missed(cases: list[Case], steps: int) -> set[str]:
