@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import repeat
@@ -67,7 +68,8 @@ class GloVe(Model):
 
     def dialogue(self, data: Dialogue) -> Iterator[CooccurrenceBatch]:
         """All co-occurrences of the corpus in every step."""
-        return (self.collate(*cooccurrences(data.corpus, data.window)) for _ in repeat(None))
+        found = cooccurrences(data.corpus, data.window)
+        return (self.collate(*(part.copy() for part in found)) for _ in repeat(None))
 
     def examples(self, corpus: Corpus, data: Text, stream: Stream) -> tuple[ndarray, ...]:
         """The pairs of words that occur together, and their counts. They are the same in each pass."""
@@ -89,6 +91,7 @@ class GloVe(Model):
         validation.where("counts", batch.counts, batch.counts <= 0, "is not above 0; a pair must occur at least once")
 
 
+@functools.lru_cache(2)
 def cooccurrences(corpus: Corpus, window: int) -> tuple[ndarray, ndarray, ndarray]:
     """The pairs of words within a window of one another: centres, contexts, and counts, (N,) each.
 

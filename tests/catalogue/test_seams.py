@@ -29,10 +29,9 @@ FOR = {
 }
 """Each mistake, and the cases that are for it."""
 
+OWN = {case.id for case in seams()}
 OTHERS = [
-    replace(case, steps=1)
-    for case in mistakes.small(catalogue())
-    if case.dtype == "float32" and case.id not in {case.id for case in seams()}
+    replace(case, steps=1) for case in mistakes.small(catalogue()) if case.dtype == "float32" and case.id not in OWN
 ]
 
 
