@@ -18,11 +18,11 @@ def error(expected: np.ndarray, got: np.ndarray, largest: np.ndarray, eps: float
     """The largest error of an entry, in eps of the largest entry of its row, and its index.
 
     largest: one float64 number per row, as from `row_sizes`. The error is infinite if either value is not finite. It is
-    larger than any tolerance if a nonzero value is in a row that has always been zero.
+    larger than any tolerance if a nonzero value is in a row that has always been zero. NumPy may warn of either, unless
+    the caller ignores that, once for many tensors.
     """
     unit = np.maximum(largest * eps, TINY)
-    with np.errstate(all="ignore"):
-        relative = np.abs(got - expected) / (unit[..., None] if expected.ndim > 1 else unit)
+    relative = np.abs(got - expected) / (unit[..., None] if expected.ndim > 1 else unit)
     index = tuple(int(i) for i in np.unravel_index(relative.argmax(), relative.shape))  # argmax stops at a NaN
     worst = float(relative[index])
     return worst if np.isfinite(worst) else np.inf, index

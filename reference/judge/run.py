@@ -121,6 +121,7 @@ def _hold_all(runners: Sequence[Runner], yardsticks: Sequence[Runner], step: int
             _compare_untouched(runner, other, step)
 
 
+@np.errstate(all="ignore")
 def compare(runner: Runner, other: Runner, step: int, both: bool) -> None:
     """Compare what the runner returned with the other. both: also enter the errors for the other runner."""
     for stage in STAGES:
