@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import math
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 
@@ -23,7 +22,7 @@ class Recording:
     """The NumPy twin with some mistakes, trained as far as anybody has asked, and how it stood after each step."""
 
     def __init__(self, case: Case, mistakes: tuple[Mistake, ...]) -> None:
-        self.runner = start(case, "", together(*mistakes), case.weights())
+        self.runner = start(case, "", together(*mistakes), weights_of(case))
         self.stood = [self._now()]
 
     def after(self, batch: Batch, step: int) -> Runner:
@@ -39,6 +38,7 @@ class Recording:
 
 
 recording = functools.lru_cache(REMEMBERED)(Recording)
+weights_of = functools.lru_cache(1)(Case.weights)  # many recordings begin with the same, each with copies
 
 
 @dataclass(eq=False)
@@ -59,15 +59,10 @@ class Replayed(Runner):
 
 def begun(case: Case, name: str, implementation: Implementation, weights: Params) -> Runner:
     """The same as `start`, but what is known to do the same each time is replayed."""
-    if not isinstance(implementation, Planted) or size(case) > ENTRIES:
+    if not isinstance(implementation, Planted) or case.steps * sum(part.size for part in weights.values()) > ENTRIES:
         return start(case, name, implementation, weights)
     one = recording(case, implementation.mistakes)
     then = one.stood[0]
     found = Replayed(case, name, weights, then.trainer, touched=then.touched, switches=then.switches, recording=one)
     found.verdict, found.reason = then.verdict, then.reason
     return found
-
-
-def size(case: Case) -> int:
-    """The number of parameters updated in all steps together."""
-    return case.steps * sum(map(math.prod, case.model.shapes.values()))

@@ -26,7 +26,7 @@ from reference.mistakes.constants import rounded, solved
 from reference.mistakes.description import first_stage, wrong_of
 from reference.mistakes.known import RIGHT, Known, known, makeable
 from reference.mistakes.planting import Mistake, together
-from reference.mistakes.replayed import begun, size
+from reference.mistakes.replayed import begun
 
 PROBES = 6
 """The number of failed cases to look at first. Mistakes that explain none of these are dropped."""
@@ -84,6 +84,11 @@ def spread(results: Iterable[Result], number: int = PROBES) -> list[Result]:
         kind[i] for i in range(max(map(len, kinds.values()), default=0)) for kind in kinds.values() if i < len(kind)
     ]
     return rounds[:number]
+
+
+def size(case: Case) -> int:
+    """The number of parameters updated in all steps together."""
+    return case.steps * sum(int(np.prod(shape)) for shape in case.model.shapes.values())
 
 
 def coarse(case: Case) -> tuple[str, ...]:
