@@ -14,6 +14,7 @@ from reference.checks.twins import twins
 from reference.contract import RowGrad
 from reference.judge.result import Result
 from reference.judge.run import judge
+from reference.judge.runner import same
 from reference.mistakes.diagnosis import diagnose
 
 DENSE = Case("", Classifier(7, 3, (4,), 3), SGD(lr=0.1), Drawn((4, 2)))
@@ -181,3 +182,12 @@ def test_what_is_wrong_with_the_numbers_too_is_diagnosed() -> None:
 def test_the_twins_leave_alone_what_is_not_theirs() -> None:
     for case in (DENSE, LOOKUP):
         assert {result.verdict for result in judge(case, twins(), twins()).values()} == {"agree"}
+
+
+def test_a_nan_that_stays_has_not_changed() -> None:
+    values = np.array([[1, np.nan], [np.inf, 0]])
+    assert same(values, values.copy())
+    assert same(RowGrad(np.array([0, 2]), values, (3, 2)), RowGrad(np.array([0, 2]), values.copy(), (3, 2)))
+    assert not same(values, np.array([[1, 2], [np.inf, 0]]))
+    assert not same(values, values[:, :1])
+    assert same(np.array([1, 2]), np.array([1, 2]))
