@@ -15,7 +15,7 @@ from reference.judge.result import bracketed
 from reference.judge.tolerance import TOLERANCE
 
 DIRECTIONS = 3
-"""Along so many random directions a tensor is compared of which not every entry is."""
+"""A tensor that is not compared entry by entry is compared along this many random directions."""
 
 ODD = 100
 """A derivative whose error is this many times that of most others is looked at more closely."""
@@ -136,7 +136,7 @@ class Comparison:
 
 
 def chosen(got: np.ndarray, most: int, ids: np.ndarray | None, stream: np.random.Generator) -> np.ndarray:
-    """The entries of a gradient that are compared one by one: all, or at most so many.
+    """The entries of a gradient that are compared one by one: all, or a sample of that size.
 
     A third of these are any, a third are some that are not 0, a third are in the rows that are looked up most often.
     """

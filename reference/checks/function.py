@@ -206,7 +206,7 @@ class Call:
 
 
 def names_of(torch: Any, function: Any, number: int) -> list[str]:
-    """What the function calls its inputs; `ctx` is none of them."""
+    """What the function calls its inputs, without `ctx`."""
     is_class = inspect.isclass(function)
     try:
         signature = inspect.signature(function.forward if is_class else function)

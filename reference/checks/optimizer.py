@@ -59,7 +59,7 @@ def check_optimizer(
 
 
 def cases(name: str, rows: bool, options: Mapping[str, Any]) -> list[Case]:
-    """The cases on this optimizer, in both dtypes, without clipping, which is none of its own."""
+    """The cases on this optimizer, in both dtypes. Clipping is not a part of it, so it is left out."""
     found: dict[str, Case] = {}
     for case in optimizers():
         if type(case.optimizer) is KINDS[name]:

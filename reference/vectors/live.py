@@ -31,7 +31,7 @@ STARTUP = 60.0
 """Seconds that a program has for its hello."""
 
 FAILURES = 3
-"""After so many failures in a row, a program is not asked any more."""
+"""After this many failures in a row, a program is not asked any more."""
 
 PASSED_ON = 2**16
 """So many bytes that programs write to standard error are passed on."""

@@ -21,7 +21,7 @@ SHOWN = 100
 """At most this many characters of what it wrote are shown."""
 
 BEAT = 0.1
-"""Every so many seconds without a word it is looked whether it is still there."""
+"""While a program says nothing, it is looked for each time that this many seconds have passed."""
 
 GRACE = 1.0
 """Seconds that it has to end by itself."""
@@ -67,7 +67,7 @@ class Process:
         """Write a line, and return the line that comes back. Only the first of all may come before it is asked for.
 
         Raises:
-            Failed: nothing comes back in so many seconds, too much does, or the program ends.
+            Failed: nothing comes back in time, too much does, or the program ends.
         """
         self._serve(0)
         if self.written and self.greeted:
@@ -117,7 +117,7 @@ class Process:
         return self.code
 
     def _serve(self, seconds: float) -> bool:
-        """Read and write what can be at once, or wait for so many seconds; whether there was something."""
+        """Read and write what can be at once, or wait for that many seconds. Returns whether there was anything."""
         ready = self.selector.select(max(seconds, 0)) if self.selector.get_map() else []
         for key, _ in ready:
             if key.fileobj is self.input:
