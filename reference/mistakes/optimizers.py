@@ -574,6 +574,19 @@ def clipped_by_the_sum(right: Callable) -> Callable:
 # --- the learning rate -----------------------------------------------------------------------------------------------
 
 
+def with_lr(right: Callable, of: Callable[[float], float]) -> Callable:
+    """The step with another learning rate, which is a function of the given one."""
+
+    def wrong(self):
+        given = self.optimizer.lr
+        self.optimizer.lr = of(given)
+        right(self)
+        if self.case.lr_decay_to is None:
+            self.optimizer.lr = given
+
+    return wrong
+
+
 @mistake(
     "Trainer.step",
     "the update with a learning rate of {}, instead of the given one",
@@ -582,13 +595,7 @@ def clipped_by_the_sum(right: Callable) -> Callable:
     number=0.003,
 )
 def lr_of_its_own(right: Callable, own: float) -> Callable:
-    def wrong(self):
-        given, self.optimizer.lr = self.optimizer.lr, own
-        right(self)
-        if self.case.lr_decay_to is None:
-            self.optimizer.lr = given
-
-    return wrong
+    return with_lr(right, lambda given: own)
 
 
 @mistake(
@@ -599,14 +606,7 @@ def lr_of_its_own(right: Callable, own: float) -> Callable:
     number=0.1,
 )
 def lr_scaled(right: Callable, times: float) -> Callable:
-    def wrong(self):
-        given = self.optimizer.lr
-        self.optimizer.lr *= times
-        right(self)
-        if self.case.lr_decay_to is None:
-            self.optimizer.lr = given
-
-    return wrong
+    return with_lr(right, lambda given: times * given)
 
 
 @mistake(
