@@ -90,6 +90,43 @@ def dropout(
     return x * keep / (1 - p), backward
 
 
+def within(lengths: Int[ndarray, " B"], steps: int) -> Bool[ndarray, "B T"]:
+    """Which of the steps are within the length of each sequence."""
+    return np.arange(steps) < lengths[:, None]
+
+
+def cut(x: Float[ndarray, "B T D"], lengths: Int[ndarray, " B"]) -> tuple[Float[ndarray, "B T D"], Callable]:
+    """Zeros beyond the length of each sequence. Backward: the same for the gradient."""
+    inside = within(lengths, x.shape[1])[:, :, None]
+
+    def backward(d: Float[ndarray, "B T D"]) -> Float[ndarray, "B T D"]:
+        return d * inside
+
+    return x * inside, backward
+
+
+def over_time(
+    x: Float[ndarray, "B H T"], inside: Bool[ndarray, "B T"], mode: Literal["max", "mean"]
+) -> tuple[Float[ndarray, "B H"], Callable]:
+    """The maximum or the mean over the steps that are inside; each sequence has at least one.
+
+    Backward: to the first step that has the maximum, or 1/n to each of n steps. Steps outside get nothing.
+    """
+    inside = inside[:, None]
+    if mode == "max":
+        first = np.where(inside, x, -np.inf).argmax(axis=2)[:, :, None]
+        share = np.arange(x.shape[2]) == first
+        pooled = np.take_along_axis(x, first, axis=2)[:, :, 0]
+    else:
+        share = inside / inside.sum(axis=2, keepdims=True).astype(x.dtype)
+        pooled = (x * share).sum(axis=2)
+
+    def backward(d: Float[ndarray, "B H"]) -> Float[ndarray, "B H T"]:
+        return d[:, :, None] * share
+
+    return pooled, backward
+
+
 def log_softmax(logits: Float[ndarray, "N C"]) -> Float[ndarray, "N C"]:
     """log(exp(x) / sum(exp(x))) of each row. It is finite for every finite x, since the largest is subtracted first."""
     shifted = logits - logits.max(axis=1, keepdims=True)

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 
-from numpy_impl import cbow, classifier, embedding, embedding_bag, glove, linear, optimizers, skipgram
+from numpy_impl import (
+    cbow,
+    classifier,
+    conv1d,
+    embedding,
+    embedding_bag,
+    glove,
+    linear,
+    optimizers,
+    skipgram,
+    text_cnn,
+)
 from reference import cases
 from reference.contract import Grads, Params, State
 from reference.errors import Unsupported
@@ -13,7 +24,9 @@ MODELS = {
     cases.Embedding: embedding.Embedding,
     cases.EmbeddingBag: embedding_bag.EmbeddingBag,
     cases.Linear: linear.Linear,
+    cases.Conv1d: conv1d.Conv1d,
     cases.Classifier: classifier.Classifier,
+    cases.TextCNN: text_cnn.TextCNN,
     cases.SkipGram: skipgram.SkipGram,
     cases.CBOW: cbow.CBOW,
     cases.GloVe: glove.GloVe,

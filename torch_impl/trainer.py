@@ -13,13 +13,26 @@ from torch.sparse import check_sparse_tensor_invariants
 from reference import cases
 from reference.contract import Params
 from reference.errors import Unsupported
-from torch_impl import cbow, classifier, embedding, embedding_bag, glove, linear, optimizers, skipgram
+from torch_impl import (
+    cbow,
+    classifier,
+    conv1d,
+    embedding,
+    embedding_bag,
+    glove,
+    linear,
+    optimizers,
+    skipgram,
+    text_cnn,
+)
 
 MODELS = {
     cases.Embedding: embedding.Embedding,
     cases.EmbeddingBag: embedding_bag.EmbeddingBag,
     cases.Linear: linear.Linear,
+    cases.Conv1d: conv1d.Conv1d,
     cases.Classifier: classifier.Classifier,
+    cases.TextCNN: text_cnn.TextCNN,
     cases.SkipGram: skipgram.SkipGram,
     cases.CBOW: cbow.CBOW,
     cases.GloVe: glove.GloVe,

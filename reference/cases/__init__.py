@@ -1,7 +1,8 @@
 """What can be asked for: models, losses, objectives, optimizers, batches, data, and the case that joins them.
 
-Argument names and defaults are PyTorch's. Letters in shapes: B bags in a batch, L ids in a bag, N pairs, V rows of a
-table, D its width, H hidden units, C classes, K negatives.
+Argument names and defaults are PyTorch's. Letters in shapes: B bags or sequences in a batch, L ids in a bag, T in a
+sequence, N pairs, V rows of a table, D its width, H hidden units or features, C classes, K negatives, O output
+channels, S windows.
 """
 
 from reference.cases.batches import (
@@ -13,6 +14,7 @@ from reference.cases.batches import (
     ContextBatch,
     ContextNegativesBatch,
     ContextPathsBatch,
+    ConvBatch,
     CooccurrenceBatch,
     DenseBatch,
     LabelledBags,
@@ -24,11 +26,13 @@ from reference.cases.batches import (
     RaggedBagBatch,
     RaggedLabelledBatch,
     RaggedWeightedBagBatch,
+    SequenceBatch,
     WeightedBagBatch,
 )
 from reference.cases.case import Case
 from reference.cases.cbow import CBOW
 from reference.cases.classifier import ACTIVATIONS, Activation, Classifier
+from reference.cases.conv1d import Conv1d, Padding, windows
 from reference.cases.data import Data, Dialogue, Drawn, Recorded, Text
 from reference.cases.embedding import Embedding
 from reference.cases.embedding_bag import EmbeddingBag
@@ -39,8 +43,19 @@ from reference.cases.model import Model, Shapes
 from reference.cases.objectives import HierarchicalSoftmax, NegativeSampling, Objective, SharedNegatives, Softmax
 from reference.cases.optimizers import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop, SparseAdam
 from reference.cases.skipgram import SkipGram
+from reference.cases.text_cnn import TextCNN
 
-MODELS: tuple[type[Model], ...] = (Embedding, EmbeddingBag, Linear, Classifier, SkipGram, CBOW, GloVe)
+MODELS: tuple[type[Model], ...] = (
+    Embedding,
+    EmbeddingBag,
+    Linear,
+    Conv1d,
+    Classifier,
+    TextCNN,
+    SkipGram,
+    CBOW,
+    GloVe,
+)
 """Every model that comes with twingrad."""
 
 __all__ = [
@@ -62,6 +77,8 @@ __all__ = [
     "ContextBatch",
     "ContextNegativesBatch",
     "ContextPathsBatch",
+    "Conv1d",
+    "ConvBatch",
     "CooccurrenceBatch",
     "CrossEntropy",
     "Data",
@@ -81,6 +98,7 @@ __all__ = [
     "NegativeSampling",
     "Objective",
     "Optimizer",
+    "Padding",
     "PairBatch",
     "PairNegativesBatch",
     "PairPathsBatch",
@@ -89,11 +107,14 @@ __all__ = [
     "RaggedLabelledBatch",
     "RaggedWeightedBagBatch",
     "Recorded",
+    "SequenceBatch",
     "Shapes",
     "SharedNegatives",
     "SkipGram",
     "Softmax",
     "SparseAdam",
     "Text",
+    "TextCNN",
     "WeightedBagBatch",
+    "windows",
 ]

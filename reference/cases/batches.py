@@ -1,8 +1,9 @@
 """Batches: what an implementation gets in one step. Each kind is a class, and no field is optional.
 
-Letters in shapes: B bags in a batch, L ids in a bag, N pairs, V rows of a table, D its width, H hidden units, C
-classes, K negatives. Ids are int64 or int32, as nn.Embedding takes them. The targets of a cross-entropy are int64.
-Floats have the case's dtype. Inside the PyTorch twin the same kinds hold tensors: `LookupBatch[Tensor]`.
+Letters in shapes: B bags or sequences in a batch, L ids in a bag, T in a sequence, N pairs, V rows of a table, D its
+width, H hidden units or features, C classes, K negatives, O output channels, S windows. Ids are int64 or int32, as
+nn.Embedding takes them. The targets of a cross-entropy are int64. Floats have the case's dtype. Inside the PyTorch twin
+the same kinds hold tensors: `LookupBatch[Tensor]`.
 """
 
 from __future__ import annotations
@@ -59,6 +60,14 @@ class DenseBatch(Batch[Array]):
 
     input: Float[Array, "B D"]
     upstream: Float[Array, "B C"]
+
+
+@dataclass(frozen=True, eq=False)
+class ConvBatch(Batch[Array]):
+    """Sequences of T steps in D channels, and the upstream gradient of each window of each output channel."""
+
+    input: Float[Array, "B D T"]
+    upstream: Float[Array, "B O S"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,6 +131,20 @@ class RaggedLabelledBatch(Batch[Array]):
 
     ids: Int[Array, " N"]
     offsets: Int[Array, " B"]
+    labels: Int[Array, " B"] | Float[Array, "B C"]
+    keep: Bool[Array, "B H"]
+
+
+@dataclass(frozen=True, eq=False)
+class SequenceBatch(Batch[Array]):
+    """B sequences of up to T ids each, and their labels.
+
+    lengths: how many ids of each sequence count, int64; whatever stands beyond them does not. labels: as in
+    `LabelledBatch`. keep: the pooled features that dropout keeps; without dropout, all of them.
+    """
+
+    ids: Int[Array, "B T"]
+    lengths: Int[Array, " B"]
     labels: Int[Array, " B"] | Float[Array, "B C"]
     keep: Bool[Array, "B H"]
 
@@ -256,12 +279,14 @@ LabelledBags = LabelledBatch[Array] | RaggedLabelledBatch[Array]
 BATCHES: tuple[type[Batch], ...] = (
     LookupBatch,
     DenseBatch,
+    ConvBatch,
     BagBatch,
     RaggedBagBatch,
     WeightedBagBatch,
     RaggedWeightedBagBatch,
     LabelledBatch,
     RaggedLabelledBatch,
+    SequenceBatch,
     PairBatch,
     PairNegativesBatch,
     PairPathsBatch,

@@ -119,7 +119,7 @@ class Case:
         drawn = {}
         for name, shape in self.model.shapes.items():
             if name.endswith(".weight"):
-                bound = 1.0 if name in self.model.embeddings else 1 / math.sqrt(shape[-1])
+                bound = 1.0 if name in self.model.embeddings else 1 / math.sqrt(math.prod(shape[1:]))
             values = stream.signed(shape, self.gain * bound)
             drawn[name] = (np.round(values / self.grid) * self.grid if self.grid else values).astype(self.dtype)
         return drawn

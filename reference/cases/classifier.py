@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import repeat
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy import ndarray
@@ -91,9 +91,7 @@ class Classifier(Model):
 
     def silenced(self, batch: LabelledBags) -> LabelledBags:
         """All labels are ignored."""
-        if not isinstance(self.loss, CrossEntropy) or self.loss.probabilities:
-            raise BadInput(f"{self.family}: only labels of a cross-entropy can be ignored")
-        return replace(batch, labels=np.full_like(batch.labels, self.loss.ignore_index))
+        return all_ignored(self, batch)
 
     def dialogue(self, data: Dialogue) -> Iterator[LabelledBatch]:
         """The four bags in every step."""
@@ -117,3 +115,10 @@ class Classifier(Model):
         self.loss.check(batch.labels, bags, self.num_classes, dtype)
         shape = bags, sum(self.hidden_features)
         validation.booleans("keep", batch.keep, shape, "one for each hidden unit of each bag")
+
+
+def all_ignored(model: Any, batch: Any) -> Any:
+    """The batch with all of its labels ignored. model: any model that ends in a loss of labels."""
+    if not isinstance(model.loss, CrossEntropy) or model.loss.probabilities:
+        raise BadInput(f"{model.family}: only labels of a cross-entropy can be ignored")
+    return replace(batch, labels=np.full_like(batch.labels, model.loss.ignore_index))

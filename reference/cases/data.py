@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy import ndarray
 
-from reference.cases.batches import Batch, RaggedBagBatch, RaggedLabelledBatch, RaggedWeightedBagBatch
+from reference.cases.batches import Batch, RaggedBagBatch, RaggedLabelledBatch, RaggedWeightedBagBatch, SequenceBatch
 from reference.data import text
 from reference.data.dialogue import DIALOGUE_CORPUS
 from reference.data.text import Corpus
@@ -38,11 +38,12 @@ class Drawn:
     """Random batches from the case's seed, new ones in every step.
 
     shape: the shape of the ids; or (B,) for rows, (N,) for pairs, (N, C) for N contexts of 1 to C words, (N, T) for N
-    blocks of T words. zipf: ids with the density 1/rank, like words, instead of uniform. used: how many of the
-    vocabulary's rows may occur (default: all); the others are never looked up. ragged: bags of 0 to L ids, with
-    offsets; in every other step the last bag is empty. ids_dtype: the dtype of the ids. If the model has a padding_idx,
-    the first bag has nothing but padding. silent: the steps, counted from 1, in which no parameter gets a gradient: all
-    ids are padding, all labels are ignored, or the upstream gradient is zero.
+    blocks of T words; (B, T) for sequences. zipf: ids with the density 1/rank, like words, instead of uniform. used:
+    how many of the vocabulary's rows may occur (default: all); the others are never looked up. ragged: bags of 0 to L
+    ids, with offsets; in every other step the last bag is empty; or sequences of different length. ids_dtype: the dtype
+    of the ids. If the model has a padding_idx, the first bag has nothing but padding. silent: the steps, counted from
+    1, in which no parameter gets a gradient: all ids are padding, all labels are ignored, or the upstream gradient is
+    zero.
     """
 
     shape: tuple[int, ...]
@@ -100,9 +101,11 @@ class Recorded:
 
     @property
     def ragged(self) -> bool:
-        """Whether the bags have offsets."""
+        """Whether the bags have offsets, or sequences have different lengths."""
+        kinds = RaggedBagBatch, RaggedWeightedBagBatch, RaggedLabelledBatch
         return any(
-            type(batch) in (RaggedBagBatch, RaggedWeightedBagBatch, RaggedLabelledBatch) for batch in self.batches
+            (batch.lengths < batch.ids.shape[1]).any() if isinstance(batch, SequenceBatch) else isinstance(batch, kinds)
+            for batch in self.batches
         )
 
     @property

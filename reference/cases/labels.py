@@ -30,6 +30,7 @@ LABELS = {
     # no label: rates, and sizes that have a default
     "lr": "",
     "num_negatives": "",
+    "kernel_sizes": "widths{}",
 }
 
 

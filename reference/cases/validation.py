@@ -74,17 +74,22 @@ def ids(
     least: int = 0,
 ) -> None:
     """Check that these are integers from `least` to n - 1: int64 or int32, as nn.Embedding takes them, or as given."""
+    integers(name, given, ndim, dtypes)
+    if given.min() < least or given.max() >= n:
+        place = tuple(int(i) for i in np.argwhere((given < least) | (given >= n))[0])
+        raise BadInput(
+            f"{name}: {given[place]} at {list(place)} is out of range; {least} to {n - 1} are allowed ({n} {noun})"
+        )
+
+
+def integers(name: str, given: Any, ndim: int | None, dtypes: tuple[str, ...]) -> None:
+    """Check that these are integers of one of the dtypes, at least one, in an array of this many dimensions."""
     if not isinstance(given, np.ndarray) or given.dtype not in dtypes:
         found = given.dtype if isinstance(given, np.ndarray) else type(given).__name__
         raise BadInput(f"{name}: are {found}; an array of integers, {' or '.join(dtypes)}, is needed")
     if ndim is not None and given.ndim != ndim:
         raise BadInput(f"{name}: have {given.ndim} dimensions, shape {given.shape}; {ndim} are needed")
     nonempty(name, given)
-    if given.min() < least or given.max() >= n:
-        place = tuple(int(i) for i in np.argwhere((given < least) | (given >= n))[0])
-        raise BadInput(
-            f"{name}: {given[place]} at {list(place)} is out of range; {least} to {n - 1} are allowed ({n} {noun})"
-        )
 
 
 def floats(name: str, given: Any, shape: tuple[int, ...], dtype: str) -> None:

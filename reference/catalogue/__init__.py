@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 from reference.cases import Case
 from reference.catalogue.bags import BAGS, bags
 from reference.catalogue.classifier import CLASSIFIER, classifier_options, classifiers
+from reference.catalogue.convolution import CONV1D, TEXTCNN, convolutions
 from reference.catalogue.glove import GLOVE, glove, glove_texts
 from reference.catalogue.layers import layers, lookups
 from reference.catalogue.optimizers import OPTIONS, optimizers, table
@@ -23,7 +24,7 @@ from reference.errors import BadInput
 
 __all__ = ["OPTIONS", "TABLES", "catalogue", "matching", "select"]
 
-TABLES: tuple[Table, ...] = (BAGS, CLASSIFIER, WORD2VEC, SHARED, GLOVE, *map(table, OPTIONS))
+TABLES: tuple[Table, ...] = (BAGS, CLASSIFIER, WORD2VEC, SHARED, GLOVE, CONV1D, TEXTCNN, *map(table, OPTIONS))
 """All tables of option pairs (`python -m reference.catalogue.grow` appends to their rows)."""
 
 
@@ -49,6 +50,7 @@ def without_text() -> tuple[Case, ...]:
         *optimizers(),
         *word2vec(),
         *glove(),
+        *convolutions(),
         *telling(),
         *saturated(),
         *seams(),

@@ -15,6 +15,7 @@ from reference.cases import (
     CBOW,
     Case,
     Classifier,
+    Conv1d,
     Drawn,
     Embedding,
     EmbeddingBag,
@@ -25,10 +26,12 @@ from reference.cases import (
     SharedNegatives,
     SkipGram,
     SparseAdam,
+    TextCNN,
 )
 from reference.cases.model import options
 from reference.catalogue.bags import BAGS
 from reference.catalogue.classifier import CLASSIFIER, LOSSES
+from reference.catalogue.convolution import CONV1D, TEXTCNN
 from reference.catalogue.glove import GLOVE
 from reference.catalogue.optimizers import OPTIONS
 from reference.catalogue.pairwise import Table, values
@@ -54,6 +57,10 @@ BASES: tuple[tuple[Table | None, Model, Drawn, int], ...] = (
     (WORD2VEC, CBOW(4, 5), Drawn((12, 3)), 0),
     (GLOVE, GloVe(13, 5), Drawn((7,), used=11), 0),
     (GLOVE, GloVe(4, 5), Drawn((12,)), 0),
+    (CONV1D, Conv1d(3, 4, 3), Drawn((2, 7), used=11), 0),
+    (CONV1D, Conv1d(3, 2, 2), Drawn((3, 6)), 0),
+    (TEXTCNN, TextCNN(13, 3, 2, (2, 3), 4), Drawn((3, 6), used=11), 0),
+    (TEXTCNN, TextCNN(4, 3, 2, (2, 3), 4), Drawn((5, 6)), 0),
 )
 
 

@@ -348,17 +348,20 @@ def matrix(lines: list[list[arb]]) -> arb_mat:
 class Table(Sequence[Any]):
     """A matrix that converts a row to numbers when the row is first read. Unread rows cost nothing.
 
-    A vector is a table of one row. rows: the rows that were read, by index.
+    A vector is a table of one row. In a deeper array, such as kernels (O, D, K), a row is an entry of the first axis.
+    rows: the rows that were read, by index.
     """
 
     def __init__(self, array: np.ndarray, number: Callable[[float], Number]) -> None:
-        self.array, self.values, self.number = array, np.atleast_2d(array), number
+        self.array, self.values, self.number = array, in_rows(array), number
         self.rows: dict[int, list[Number]] = {}
 
     @property
     def tensor(self) -> Any:
-        """What the formulas read: the rows of a matrix, or the numbers of a vector."""
-        return self if self.array.ndim > 1 else self[0]
+        """What the formulas read: the numbers of a vector, the rows of a matrix, or deeper arrays as nested lists."""
+        if self.array.ndim < 2:
+            return self[0]
+        return self if self.array.ndim == 2 else [nested(row, self.array.shape[1:]) for row in self]
 
     def __len__(self) -> int:
         return len(self.values)
@@ -374,6 +377,19 @@ class Table(Sequence[Any]):
 
     def __iter__(self) -> Iterator[list[Number]]:
         return map(self.__getitem__, range(len(self)))
+
+
+def in_rows(array: np.ndarray) -> np.ndarray:
+    """The same array as a matrix, with a row for each entry of the first axis. A vector is one row."""
+    return array.reshape(len(array), -1) if array.ndim > 1 else np.atleast_2d(array)
+
+
+def nested(row: Vector, shape: Sequence[int]) -> Any:
+    """The numbers of a row in nested lists of the shape."""
+    if len(shape) == 1:
+        return row
+    size = len(row) // shape[0]
+    return [nested(row[start : start + size], shape[1:]) for start in range(0, len(row), size)]
 
 
 def numbers(m: Any, array: np.ndarray) -> Any:

@@ -11,6 +11,7 @@ import numpy as np
 from reference import cases
 from reference.exact.arithmetic import Number, Vector, numbers
 from reference.exact.embedding import renorm
+from reference.exact.functional import largest
 
 
 def embedding_bag(
@@ -48,15 +49,6 @@ def bags(ids: np.ndarray, offsets: np.ndarray | None, include_last_offset: bool 
         return [range(b * length, (b + 1) * length) for b in range(len(ids))]
     ends = [int(offset) for offset in offsets] + ([] if include_last_offset else [len(ids)])
     return [range(*pair) for pair in pairwise(ends)]
-
-
-def largest(m: Any, column: Vector) -> Number:
-    """The maximum; the first one of equal numbers."""
-    best = column[0]
-    for x in column[1:]:
-        if m.greater(x, best):
-            best = x
-    return best
 
 
 def loss(m: Any, model: cases.EmbeddingBag, p: dict[str, Any], batch: cases.Bags) -> Number:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -46,6 +46,26 @@ def dropout(m: Any, x: Sequence[Vector], keep: np.ndarray | None, p: float) -> S
         return x
     zero, rest = m.number(0), 1 - m.number(p)
     return [[u / rest if k else zero for u, k in zip(*line, strict=True)] for line in zip(x, keep, strict=True)]
+
+
+def each(m: Any, activation: Callable[[Any, Number], Number], x: Vector) -> Vector:
+    """The activation of each number; where the same number stands twice, the activation is the same number too."""
+    found = {key: activation(m, u) for key, u in {id(u): u for u in x}.items()}
+    return [found[id(u)] for u in x]
+
+
+def over_time(m: Any, x: Vector, mode: Literal["max", "mean"]) -> Number:
+    """The maximum over the steps of one channel, the first one of equal numbers, or the mean."""
+    return largest(m, x) if mode == "max" else m.sum(x) / len(x)
+
+
+def largest(m: Any, column: Vector) -> Number:
+    """The maximum; the first one of equal numbers."""
+    best = column[0]
+    for x in column[1:]:
+        if m.greater(x, best):
+            best = x
+    return best
 
 
 def log_softmax(m: Any, logits: Vector, classes: Sequence[int]) -> Vector:

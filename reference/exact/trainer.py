@@ -14,14 +14,39 @@ from flint import arb
 from reference import cases
 from reference.contract import Grads, Params, RowGrad, State
 from reference.errors import Unsupported
-from reference.exact import cbow, classifier, embedding, embedding_bag, glove, linear, optimizers, skipgram
-from reference.exact.arithmetic import LEAST_BITS, ONE, ZERO, Balls, Number, Proof, Table, TooLarge, Undecided, Variable
+from reference.exact import (
+    cbow,
+    classifier,
+    conv1d,
+    embedding,
+    embedding_bag,
+    glove,
+    linear,
+    optimizers,
+    skipgram,
+    text_cnn,
+)
+from reference.exact.arithmetic import (
+    LEAST_BITS,
+    ONE,
+    ZERO,
+    Balls,
+    Number,
+    Proof,
+    Table,
+    TooLarge,
+    Undecided,
+    Variable,
+    in_rows,
+)
 
 LOSSES: dict[type, Callable[..., Number]] = {
     cases.Embedding: embedding.loss,
     cases.EmbeddingBag: embedding_bag.loss,
     cases.Linear: linear.loss,
+    cases.Conv1d: conv1d.loss,
     cases.Classifier: classifier.loss,
+    cases.TextCNN: text_cnn.loss,
     cases.SkipGram: skipgram.loss,
     cases.CBOW: cbow.loss,
     cases.GloVe: glove.loss,
@@ -170,7 +195,7 @@ class Attempt:
         found = np.array(rest, self.case.dtype)
         if rows:
             rounded = self.m.rounded([of(x) for r in rows for x in table[r]], self.case.dtype)
-            np.atleast_2d(found)[list(rows)] = rounded.reshape(len(rows), -1)
+            in_rows(found)[list(rows)] = rounded.reshape(len(rows), -1)
         return found
 
 

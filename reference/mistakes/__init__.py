@@ -5,7 +5,18 @@ suite must tell each of them from the right twin, which proves that the suite ca
 compared with each of them, so that the verdict can name the mistake. There is one file for each part of the twin.
 """
 
-from reference.mistakes import activations, glove, layers, lookup, losses, memory, objectives, optimizers, pooling
+from reference.mistakes import (
+    activations,
+    convolution,
+    glove,
+    layers,
+    lookup,
+    losses,
+    memory,
+    objectives,
+    optimizers,
+    pooling,
+)
 from reference.mistakes.planting import MISTAKES, Mistake, calls, together
 
 __all__ = [
@@ -13,6 +24,7 @@ __all__ = [
     "Mistake",
     "activations",
     "calls",
+    "convolution",
     "glove",
     "layers",
     "lookup",

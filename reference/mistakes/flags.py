@@ -32,6 +32,7 @@ from reference.cases import (
     PairPathsBatch,
     RaggedLabelledBatch,
     RMSprop,
+    SequenceBatch,
     SharedNegatives,
     SkipGram,
     Softmax,
@@ -107,6 +108,12 @@ def at_the_limit(seen: Seen) -> bool:
     (name, ids), *_ = seen.looked_up[0].items()
     squares = (seen.weights[name][ids].astype(float) ** 2).sum(axis=1)
     return bool((squares == limit**2).any())
+
+
+def odd_zeros(seen: Seen) -> bool:
+    """An odd number of zeros is added to both ends together."""
+    widths = seen.option("kernel_sizes", (seen.option("kernel_size", 1),))
+    return seen.option("padding") == "same" and any(seen.option("dilation") * (width - 1) % 2 for width in widths)
 
 
 def subnormal_maxima(seen: Seen) -> bool:
@@ -356,6 +363,29 @@ FLAGS: dict[str, tuple[Callable[[Seen], Any], str]] = {
         lambda s: any(isinstance(b, CooccurrenceBatch) and (b.counts < 1).any() for b in s.batches),
         "The loss uses log(count) itself, which is negative for a count below 1 "
         "[log-of-1-and-counts, log-of-counts-added, log-of-counts-forgotten].",
+    ),
+    # --- windows
+    "StridedWindows": (
+        lambda s: s.option("stride", 1) > 1,
+        "Windows begin several steps apart; a tail that fills none has no gradient [stride-forgotten].",
+    ),
+    "DilatedWindows": (
+        lambda s: s.option("dilation", 1) > 1,
+        "The steps of a window are apart, forward and back [dilation-forgotten].",
+    ),
+    "PaddedWindows": (
+        lambda s: isinstance(s.option("padding"), str | int) and s.option("padding") != 0,
+        "Zeros are added at both ends, and cut off their gradient [padding-cut-wrong].",
+    ),
+    "OddZeros": (
+        odd_zeros,
+        "With padding 'same' and an even kernel, the right end gets one zero more [same-padded-on-the-left].",
+    ),
+    "StepsBeyondTheLength": (
+        lambda s: any(isinstance(b, SequenceBatch) and (b.lengths < b.ids.shape[1]).any() for b in s.batches),
+        "A sequence gives what it gives alone: zeros follow it, and only its own windows are pooled "
+        "[padding-wins-the-maximum, padding-averaged, time-mean-over-the-longest, beyond-the-length-read, "
+        "lengths-sorted-alone].",
     ),
     # --- the update
     "Momentum": (

@@ -77,6 +77,44 @@ def max_ties_to_the_last(right: Callable) -> Callable:
     return max_with_ties(share)(right)
 
 
+def over_time_with_ties(share: Callable) -> Callable:
+    """A plant: share(places) distributes the gradient of a maximum over time over its places (B, H, T)."""
+
+    def plant(right: Callable) -> Callable:
+        def wrong(x, inside, mode):
+            pooled, backward = right(x, inside, mode)
+            if mode != "max":
+                return pooled, backward
+            places = inside[:, None] & (x == pooled[:, :, None])
+            return pooled, lambda d: d[:, :, None] * share(places).astype(d.dtype)
+
+        return wrong
+
+    return plant
+
+
+@variant(
+    "over_time",
+    "the gradient of a maximum over time that equal windows share evenly, as in JAX and torch.amax",
+    wrong="d_active = d * ties / ties.sum(axis=2)",
+    right="d_active = d * (np.arange(S) == active.argmax(axis=2))",
+    sources=("tensorflow/tensorflow#51681", "jax-ml/jax#13600", "pytorch/pytorch#56734"),
+)
+def time_ties_shared(right: Callable) -> Callable:
+    return over_time_with_ties(lambda places: places / places.sum(axis=2, keepdims=True))(right)
+
+
+@variant(
+    "over_time",
+    "the gradient of a maximum over time that every equal window gets whole, as in MXNet",
+    wrong="d_active = d * ties",
+    right="d_active = d * (np.arange(S) == active.argmax(axis=2))",
+    sources=("apache/mxnet#18563",),
+)
+def time_ties_to_each(right: Callable) -> Callable:
+    return over_time_with_ties(lambda places: places)(right)
+
+
 @variant(
     "relu",
     "the gradient that passes relu where its input is exactly 0 too, as in torch.clamp(min=0)",

@@ -24,6 +24,7 @@ PAIRS = (
     "activations",
     "losses",
     "classifier",
+    "convolution",
     "skip-gram",
     "cbow",
     "glove",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import types
+import typing
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from typing import Any, Literal, get_args, get_origin, get_type_hints
@@ -25,8 +26,10 @@ THE_VERSION: Schema = {"type": "integer", "const": VERSION}
 ARRAY_TYPES = {"Int": "integer", "Float": "number", "Bool": "boolean"}
 JSON_TYPES = {int: "integer", float: "number", bool: "boolean", str: "string", types.NoneType: "null"}
 PARAMETERS = {name.replace(".", r"\.") for case in without_text() for name in case.model.shapes}
-PARAMETER = f"^({'|'.join(sorted({re.sub('[0-9]+', '[1-9][0-9]*', name) for name in PARAMETERS}))})$"
-"""Those that any model of the catalogue has; those that are numbered, such as fc1.weight, may be more."""
+NUMBERS = {"": "[1-9][0-9]*", ".": "(0|[1-9][0-9]*)"}  # fc1, fc2; and the entries of a list, convs.0, convs.1
+NUMBERED = {re.sub(r"(\.?)[0-9]+", lambda found: found[1] + NUMBERS[found[1]], name) for name in PARAMETERS}
+PARAMETER = f"^({'|'.join(sorted(NUMBERED))})$"
+"""Those that any model of the catalogue has; those that are numbered may be more."""
 
 STATE_KINDS = "momentum_buffer|sum|square_avg|grad_avg|exp_avg|exp_avg_sq|max_exp_avg_sq"
 
@@ -56,7 +59,7 @@ def of_type(hint: Any) -> Schema:
     """A schema of the type of a dataclass's field."""
     origin, arguments = get_origin(hint), get_args(hint)
     match origin:
-        case types.UnionType:
+        case types.UnionType | typing.Union:
             return {"anyOf": [of_type(argument) for argument in arguments]}
         case _ if origin is Literal:
             return {"type": "string", "enum": list(arguments)}

@@ -20,12 +20,17 @@ from reference.cases import (
     BagBatch,
     Case,
     Classifier,
+    Conv1d,
+    ConvBatch,
     CrossEntropy,
     Drawn,
     EmbeddingBag,
     LabelledBatch,
     LookupBatch,
+    MSELoss,
     RaggedBagBatch,
+    SequenceBatch,
+    TextCNN,
 )
 from reference.cases import Embedding as EmbeddingModel
 from reference.catalogue import catalogue
@@ -137,10 +142,65 @@ WHERE = {
     ),
     "32 row 0 held against row 1 [other suites]": ("test test_untouched_rows_stay",),
 }
+CONVOLUTIONS = {
+    # the same of convolutions
+    "1 no kernel is reversed [numpy-ml#27, mlx#1826]": ("test test_a_convolution_is_", "mistake kernel-reversed"),
+    "2 'same' with an even kernel [pytorch#3867, alf#457]": (
+        "test test_a_convolution_is_",
+        "case conv1d-even-same",
+        "case textcnn-even-widths2-same-ragged",
+        "mistake same-padded-on-the-left",
+    ),
+    "3 'same' with a stride [pytorch#67551, #45667]": (
+        "test test_options_of_a_convolution",
+        "not: PyTorch refuses it; Keras and TensorFlow pad by the stride too",
+    ),
+    "4 a stride drops the tail [backpack#30, opacus#245]": (
+        "test test_a_tail_that_fills_no_window_",
+        "case conv1d-tail-stride3",
+        "mistake stride-forgotten",
+    ),
+    "5 equal windows [tensorflow#51681, #51682, mxnet#18563, jax#13600, pytorch#56734]": (
+        "test test_equal_windows_",
+        "case textcnn-ties",
+        "variant time-ties-shared",
+        "variant time-ties-to-each",
+    ),
+    "6 relu before the maximum, all windows negative [torch, tinygrad, JAX]": (
+        "test test_where_no_window_is_above_0_",
+        "case textcnn-ties",
+    ),
+    "7 zeros win the maximum [allennlp#4739, HATT-Proto#12, deep_qa#323]": (
+        "test test_a_sequence_gives_what_it_gives_alone",
+        "case textcnn-negative",
+        "mistake padding-wins-the-maximum",
+    ),
+    "8 sequences shorter than the dilated kernel [torch raises, allennlp#4746 gives 0]": (
+        "test test_batch",
+        "test test_nothing_shorter_than_the_kernel_is_drawn",
+    ),
+    "9 zeros that pad a maximum over windows [torch pads it with -inf]": (
+        "not: the maximum over time has no padding of its own",
+    ),
+    "10 pads that a mean over windows counts [torch, count_include_pad]": ("mistake padding-averaged",),
+    "11 channels last [T = D: no error]": ("case conv1d-square", "mistake vectors-viewed", "test test_batch"),
+    "12 circular, reflected and replicated padding [pytorch#20981, #24504, #29712, #37844]": (
+        "not: no sentence is padded so",
+    ),
+    "13 pooling that takes no mask [keras#3777, #2151]": ("mistake padding-averaged",),
+    "14 the divisor of a mean over time [AnglE#101, InferSent#51, CoursIA#15045]": (
+        "case textcnn-primes-widths2-mean",
+        "mistake time-mean-over-the-longest",
+        "mistake mean-by-the-whole-mask",
+        "mistake lengths-sorted-alone",
+    ),
+    "15 the last step found in the mask [sentence-transformers#2111]": ("not: a convolution has no last state",),
+}
 
 
 def test_every_one_stands_somewhere() -> None:
     assert [int(name.split()[0]) for name in WHERE] == list(range(1, 33))
+    assert [int(name.split()[0]) for name in CONVOLUTIONS] == list(range(1, 16))
     here = Path(__file__).parents[1]
     tests = re.findall(r"^def (test_\w+)", "\n".join(p.read_text("utf-8") for p in here.rglob("*.py")), re.MULTILINE)
     known = {
@@ -149,7 +209,7 @@ def test_every_one_stands_somewhere() -> None:
         "mistake": list(MISTAKES),
         "variant": list(VARIANTS),
     }
-    for name, places in WHERE.items():
+    for name, places in [*WHERE.items(), *CONVOLUTIONS.items()]:
         for place in places:
             kind, _, what = place.partition(" ")
             assert kind == "not:" or any(given.startswith(what) for given in known[kind]), f"{name}: {place}"
@@ -324,6 +384,82 @@ def test_17_log_of_softmax_is_infinite_where_log_softmax_is_not() -> None:
     assert np.isneginf(naive[0, 1])
     np.testing.assert_array_equal(fused, [[0, -1000]])
     assert in_torch.log_softmax(torch.tensor(logits), 1)[0, 1] == -1000
+
+
+# --- convolutions ----------------------------------------------------------------------------------------------------
+
+
+def convolved(name: str, x: list[float], kernel: list[float], **options: object) -> tuple[list[float], list[float]]:
+    """The output of a kernel in one channel, and the gradient of x where every window has 1 upstream."""
+    case = Case("by hand", Conv1d(1, 1, len(kernel), **options), SGD(), Drawn((1, len(x))))
+    weights = {"conv.weight": np.array([[kernel]], float), "conv.bias": np.zeros(1)}
+    trainer, output = TWINS[name].build(case, weights), []
+    steps = np.array([[x]], float)
+    upstream = next(case.batches()).upstream
+    for s in range(upstream.size):
+        loss, _ = trainer.loss_and_grads(ConvBatch(steps, np.eye(upstream.size)[s].reshape(1, 1, -1)))
+        output.append(loss)
+    _, grads = trainer.loss_and_grads(ConvBatch(steps, np.ones_like(upstream)))
+    return output, np.asarray(grads["input"]).ravel().tolist()
+
+
+@both
+def test_a_convolution_is_a_correlation_and_same_pads_the_right_end(name: str) -> None:
+    """numpy-ml#27, mlx#1826; pytorch#3867, alf#457."""
+    assert convolved(name, [1, 2, 3, 4, 5], [1, 0, -1])[0] == [-2, -2, -2]
+    assert convolved(name, [1, 2, 3, 4, 5], [1, 2], padding="same")[0] == [5, 8, 11, 14, 5]
+
+
+@both
+def test_a_tail_that_fills_no_window_has_no_gradient(name: str) -> None:
+    """backpack#30, opacus#245."""
+    assert convolved(name, [1, 2, 3, 4, 5, 6], [1, 0, -1], stride=2)[1] == [1, 0, 0, 0, -1, 0]
+
+
+def sentence(name: str, table: list[float], ids: list[list[int]], lengths: list[int], **options: object) -> tuple:
+    """The loss of one kernel, (-1, -1) with the bias 1 unless options say so, and the gradient of the table."""
+    kernel, bias = options.pop("kernel", [-1, -1]), options.pop("bias", 1.0)
+    model = TextCNN(len(table), 1, 1, (len(kernel),), 1, loss=MSELoss("sum"), **options)
+    weights = {
+        "embedding.weight": np.array(table, float)[:, None],
+        "convs.0.weight": np.array([[kernel]], float),
+        "convs.0.bias": np.array([bias]),
+        "fc.weight": np.ones((1, 1)),
+        "fc.bias": np.zeros(1),
+    }
+    case = Case("by hand", model, SGD(), Drawn((len(ids), len(ids[0]))))
+    batch = SequenceBatch(np.array(ids), np.array(lengths), np.zeros((len(ids), 1)), np.ones((len(ids), 1), bool))
+    loss, grads = TWINS[name].build(case, weights).loss_and_grads(batch)
+    return loss, np.asarray(grads["embedding.weight"]).ravel().tolist()
+
+
+@both
+@pytest.mark.parametrize("mode", ["max", "mean"])
+@pytest.mark.parametrize("padding", [0, 1, "same"])
+def test_a_sequence_gives_what_it_gives_alone(name: str, mode: str, padding: int | str) -> None:
+    """The window over 1 and 2 is tanh(-2); over zeros it would be tanh(1). allennlp#4739."""
+    options = {"mode": mode, "padding": padding, "activation": "tanh"}
+    table = [0.0, 1.0, 2.0]
+    beside = sentence(name, table, [[1, 2, 0, 0]], [2], **options)
+    assert beside == pytest.approx(sentence(name, table, [[1, 2, 2, 2]], [2], **options), rel=1e-15)
+    assert beside == pytest.approx(sentence(name, table, [[1, 2]], [2], **options), rel=1e-15)
+    if padding == 0:
+        assert beside[0] == pytest.approx(np.tanh(-2) ** 2, rel=1e-15)
+
+
+@both
+def test_equal_windows_give_all_to_the_first(name: str) -> None:
+    """As max(dim) does; amax and JAX share, MXNet gives to each. tensorflow#51681, mxnet#18563."""
+    loss, gradient = sentence(name, [5, 2, 5, 1], [[1, 0, 2, 3]], [4], kernel=[1], bias=0.0)
+    assert loss == 25
+    assert gradient == [10, 0, 0, 0]
+
+
+@both
+def test_where_no_window_is_above_0_there_is_no_gradient(name: str) -> None:
+    loss, gradient = sentence(name, [1, 2, 3], [[0, 1, 2]], [3])
+    assert loss == 0
+    assert gradient == [0, 0, 0]
 
 
 # --- PyTorch's own mistakes: expected, of the version that is pinned; each turns red when PyTorch mends it -----------

@@ -17,8 +17,11 @@ from reference.cases import (
     BlockBatch,
     Case,
     ContextBatch,
+    Conv1d,
+    ConvBatch,
     CooccurrenceBatch,
     DenseBatch,
+    Drawn,
     GloVe,
     LabelledBatch,
     LookupBatch,
@@ -26,8 +29,10 @@ from reference.cases import (
     PairNegativesBatch,
     PairPathsBatch,
     RaggedLabelledBatch,
+    SequenceBatch,
     SharedNegatives,
     Text,
+    TextCNN,
 )
 from reference.catalogue import catalogue
 from reference.checks.twins import TWINS, twin
@@ -52,6 +57,8 @@ REDRAWN = CASES["skipgram-hits-negatives-redraw-sgd-rows-f64"]
 TREE, CONTEXTS = CASES["skipgram-three-words-tree-sgd-rows-f64"], CASES["cbow-lengths-sgd-rows-f64"]  # 3 words, 4 words
 BLOCKS = CASES["skipgram-one-shared-s1-sgd-rows-f64"]  # 2 words, one negative
 COUNTS = CASES["glove-sgd-dense-f64"]  # 7 words
+WINDOWS = CASES["conv1d-whole-sgd-dense-f64"]  # 3 channels to 2, a kernel of 5
+SENTENCES = CASES["textcnn-dialogue-widths2-sgd-dense-f64"]  # 10 words, 2 classes, kernels of 2 and 3
 nine, drawn = np.arange(9) % 3, np.arange(63).reshape(9, 7) % 3
 paths, turns = np.ones((9, 2), int), np.ones((9, 2), int)
 
@@ -82,6 +89,14 @@ def with_(array: np.ndarray, value: float, *index: int) -> np.ndarray:
     array = array.copy()
     array[index] = value
     return array
+
+
+def windows(input: object = np.ones((4, 3, 5)), upstream: object = np.ones((4, 2, 1))) -> ConvBatch:
+    return ConvBatch(input, upstream)
+
+
+def sentences(ids: object = np.arange(16).reshape(4, 4) % 10, lengths: object = (4, 3, 4, 3), **more: object) -> Batch:
+    return SequenceBatch(ids, np.array(lengths), **{"labels": labels, "keep": np.ones((4, 6), bool)} | more)
 
 
 def labelled(ids: object, labels: object) -> LabelledBatch:
@@ -162,6 +177,23 @@ BATCHES = {
     "count infinite": (COUNTS, counted(counts=with_(np.ones(7), np.inf, 1)), "counts: inf at [1]", "finite"),
     "no counts": (COUNTS, counted(words[:0], words[:0], np.ones(0)), "centers: are empty, shape (0,)", "at least one"),
     "pairs without counts": (COUNTS, PairBatch(words, words), "batch: is a PairBatch", "a CooccurrenceBatch"),
+    "steps fewer than the kernel": (WINDOWS, windows(np.ones((4, 3, 4))), "steps: there are 4", "at least 5"),
+    "steps of no channels": (WINDOWS, windows(np.ones((4, 5))), "input: has the shape (4, 5)", "(1, 3, 1)"),
+    "steps before channels": (WINDOWS, windows(np.ones((4, 5, 3))), "input: has the shape (4, 5, 3)", "(4, 3, 3)"),
+    "no steps": (WINDOWS, windows(np.ones((4, 3, 0))), "input: are empty, shape (4, 3, 0)", "at least one"),
+    "upstream of two windows": (WINDOWS, windows(upstream=np.ones((4, 2, 2))), "upstream: has the shape", "(4, 2, 1)"),
+    "step NaN": (WINDOWS, windows(with_(np.ones((4, 3, 5)), np.nan, 1, 2, 3)), "input: nan at [1, 2, 3]", "finite"),
+    "length 0": (SENTENCES, sentences(lengths=[4, 3, 0, 3]), "lengths: 0 at [2] is out of range", "3 to 4"),
+    "length beyond": (SENTENCES, sentences(lengths=[4, 3, 4, 5]), "lengths: 5 at [3] is out of range", "3 to 4"),
+    "length less than the kernel": (SENTENCES, sentences(lengths=[4, 2, 4, 4]), "lengths: 2 at [1]", "3 to 4"),
+    "a length too few": (SENTENCES, sentences(lengths=[4, 3, 4]), "lengths: there are 3", "4 sequences"),
+    "lengths by float": (SENTENCES, sentences(lengths=[4.0, 3, 4, 3]), "lengths: are float64", "integers, int64"),
+    "lengths of rank 2": (SENTENCES, sentences(lengths=[[4], [3], [4], [3]]), "lengths: have 2 dimensions", "1"),
+    "sequences too short": (SENTENCES, sentences(ids[:, :2]), "ids: there are 2 in a sequence", "at least 3"),
+    "id V of a sequence": (SENTENCES, sentences(with_(np.ones((4, 4), int), 10, 3, 3)), "ids: 10 at [3, 3]", "0 to 9"),
+    "label C of a sequence": (SENTENCES, sentences(labels=with_(labels, 2, 1)), "labels: 2 at [1]", "0 to 1"),
+    "features kept too few": (SENTENCES, sentences(keep=np.ones((4, 5), bool)), "keep: a boolean array", "(4, 6)"),
+    "bags for sequences": (SENTENCES, labelled(ids, labels), "batch: is a LabelledBatch", "SequenceBatch"),
     "negatives missing": (NEGATIVES, pairs(), "batch: is a PairBatch", "PairNegativesBatch"),
     "negatives for a softmax": (PAIRS, pairs(negatives=drawn), "batch: is a PairNegativesBatch", "a PairBatch"),
     "paths for negative sampling": (
@@ -306,6 +338,35 @@ def test_cbow_shares_no_negatives() -> None:
 def test_options_of_glove(option: str, given: float) -> None:
     with pytest.raises(BadInput, match=f"GloVe: {option} is {given}; a number .* is needed"):
         GloVe(7, 3, **{option: given})
+
+
+@pytest.mark.parametrize(
+    ("options", "given"),
+    [
+        ({"stride": 0}, "stride is 0; 1 or more"),
+        ({"dilation": -1}, "dilation is -1; 1 or more"),
+        ({"padding": -1}, "padding is -1; a number from 0 up, or 'same'"),
+        ({"padding": "valid"}, "padding is 'valid'; a number from 0 up, or 'same'"),
+        ({"padding": "same", "stride": 2}, "padding is 'same' with stride 2; 'same' needs stride 1"),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("model", [lambda **o: Conv1d(3, 2, 2, **o), lambda **o: TextCNN(7, 3, 2, (2,), 2, **o)])
+def test_options_of_a_convolution(model: Callable, options: dict[str, object], given: str) -> None:
+    with pytest.raises(BadInput, match=f"(Conv1d|TextCNN): {given}"):
+        model(**options)
+
+
+@pytest.mark.parametrize("model", [lambda: Conv1d(3, 2, 0), lambda: TextCNN(7, 3, 2, (), 2)])
+def test_a_convolution_has_a_kernel(model: Callable) -> None:
+    with pytest.raises(BadInput, match="kernel_size is 0; 1 or more"):
+        model()
+
+
+def test_nothing_shorter_than_the_kernel_is_drawn() -> None:
+    for model in (Conv1d(3, 2, 3, dilation=2), TextCNN(7, 3, 2, (3,), 2, dilation=2)):
+        with pytest.raises(BadInput, match=r"there are 4.*needs at least 5"):
+            next(Case("", model, SGD(), Drawn((2, 4))).batches())
 
 
 @pytest.mark.parametrize("drawn", [{"dynamic_window": True}, {"subsample": 1e-3}], ids=str)

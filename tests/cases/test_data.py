@@ -1,6 +1,7 @@
 """Weights and batches: the same for everyone, in range, and as skewed as they say."""
 
 import hashlib
+import math
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import fields, replace
@@ -138,9 +139,9 @@ def test_weights(case: Case) -> None:
     weights, model = case.weights(), case.model
     assert {name: weight.shape for name, weight in weights.items()} == model.shapes
     for name, weight in weights.items():
-        layer = name.split(".")[0]
+        layer = name.rpartition(".")[0]
         table = layer in ("embedding", "center", "context", "nodes")
-        bound = case.gain * (1 if table else model.shapes[f"{layer}.weight"][1] ** -0.5)
+        bound = case.gain * (1 if table else math.prod(model.shapes[f"{layer}.weight"][1:]) ** -0.5)
         assert weight.dtype == case.dtype
         assert np.isfinite(weight).all()
         assert np.abs(weight).max() <= bound * (1 + case.eps) + (case.grid or 0) / 2

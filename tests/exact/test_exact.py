@@ -34,7 +34,18 @@ from reference.catalogue import catalogue
 from reference.contract import RowGrad
 from reference.errors import Unsupported
 from reference.exact import functional, trainer
-from reference.exact.arithmetic import MOST_BITS, ONE, ZERO, Balls, Proof, Scalar, Table, Undecided, Variable
+from reference.exact.arithmetic import (
+    MOST_BITS,
+    ONE,
+    ZERO,
+    Balls,
+    Proof,
+    Scalar,
+    Table,
+    Undecided,
+    Variable,
+    nested,
+)
 from tests.tools.complex_step import ComplexStep
 
 CASES = {case.id: case for case in catalogue()}
@@ -75,7 +86,11 @@ def differ(case: Case, step: int, draw: random.Random, digits: int = 200) -> lis
     p = {name: [[m.of_ball(x.value) for x in row] for row in table] for name, table in tables.items()}
 
     def loss() -> Any:
-        tensors = {name: rows if tables[name].array.ndim > 1 else rows[0] for name, rows in p.items()}
+        shapes = {name: tables[name].array.shape for name in p}
+        tensors = {
+            name: [nested(row, shapes[name][1:]) for row in rows] if shapes[name][1:] else rows[0]
+            for name, rows in p.items()
+        }
         return trainer.loss_of(m, case.model, tensors, batches[-1])
 
     def far(ball: arb, found: Any) -> bool:

@@ -322,7 +322,7 @@ def test_names_and_sentences_are_used_once() -> None:
 
 WHOSE = (
     *("JAX", "torch", "PyTorch", "Keras", "TensorFlow", "HIPS autograd", "Caffe", "Optax", "Hugging Face", "fairseq"),
-    *("DGL", "FBGEMM", "CLIP"),
+    *("DGL", "FBGEMM", "CLIP", "MXNet"),
     *("scikit-learn", "word2vec.c", "glove.c", "a loop", "the formula"),
 )
 

@@ -23,6 +23,7 @@ from torch.autograd.gradcheck import GradcheckError
 
 import numpy_impl
 from numpy_impl import functional
+from numpy_impl.conv1d import conv1d
 from numpy_impl.embedding import embedding
 from numpy_impl.embedding_bag import embedding_bag, weighted_bag
 from numpy_impl.linear import linear
@@ -33,6 +34,7 @@ from reference.cases import (
     SGD,
     Case,
     Classifier,
+    Conv1d,
     Dialogue,
     Drawn,
     Embedding,
@@ -44,6 +46,7 @@ from reference.cases import (
     NegativeSampling,
     SharedNegatives,
     SkipGram,
+    TextCNN,
 )
 from reference.contract import Implementation, RowGrad
 from reference.data.stream import Stream
@@ -113,6 +116,9 @@ TABLE, INPUT = draw((6, 3)), draw((4, 3))
 KEEP = stream.uniform((4, 3)) > 0.4
 PATHS = np.array([[0, 2, 2], [1, 1, 0], [3, 0, 5], [4, 4, 4]])
 SIGNS = np.array([[1.0, -1, 0], [1, 1, -1], [-1, 1, 1], [1, 0, 1]])
+CONVOLUTION = draw((2, 3, 8)), draw((4, 3, 4)), draw((4,))
+STEPS, LENGTHS = draw((3, 2, 5)), np.array([5, 1, 3])
+INSIDE = functional.within(LENGTHS, 5)
 
 
 def loss(function: Layer, target: ndarray, **options: Any) -> Layer:
@@ -147,6 +153,11 @@ DENSE: dict[str, tuple[Layer, tuple[ndarray, ...]]] = {
     **{name: (getattr(functional, name), (INPUT,)) for name in ACTIVATIONS},
     "log_sigmoid": (functional.log_sigmoid, (4 * INPUT,)),
     "dropout": (lambda x: functional.dropout(x, KEEP, 0.4), (INPUT,)),
+    "conv1d": (lambda *given: conv1d(*given, 2, 2, 1), CONVOLUTION),
+    "conv1d, same": (lambda *given: conv1d(*given, 1, 1, "same"), CONVOLUTION),
+    "cut": (lambda x: functional.cut(x, LENGTHS), (STEPS.transpose(0, 2, 1),)),
+    "over_time, max": (lambda x: functional.over_time(x, INSIDE, "max"), (STEPS,)),
+    "over_time, mean": (lambda x: functional.over_time(x, INSIDE, "mean"), (STEPS,)),
     "mse_loss": (loss(functional.mse_loss, draw((4, 3))), (INPUT,)),
     "cross_entropy": (loss(functional.cross_entropy, LABELS), (INPUT,)),
     "cross_entropy, sum": (loss(functional.cross_entropy, LABELS, reduction="sum"), (INPUT,)),
@@ -226,7 +237,15 @@ DENSE_LAYER = Case("layer", Linear(4, 3), SGD(), Drawn((5,)))
 DROPPED = Case(
     "dropped", Classifier(6, 3, (4, 3), 2, dropout=0.4, activation="tanh", loss=MSELoss()), SGD(), Drawn((4, 3))
 )
+WINDOWS = Case("windows", Conv1d(3, 4, 3, stride=2, dilation=2, padding=1), SGD(), Drawn((2, 8)))
+SENTENCES = Case(
+    "sentences",
+    TextCNN(6, 3, 2, (2, 3), 2, padding="same", activation="tanh", dropout=0.4),
+    SGD(),
+    Drawn((4, 5), ragged=True),
+)
 MODELS = [CLASSIFIER, PAIRS, HITS, CONTEXTS, SOFTMAX, TREE, BLOCKS, LOOKUP, BAGS, DENSE_LAYER, DROPPED, COUNTS]
+MODELS += [WINDOWS, SENTENCES]
 """One of each model and objective."""
 
 MISTAKEN = [
@@ -241,6 +260,8 @@ MISTAKEN = [
     ("hits-masked-in-the-loss-alone", HITS),
     ("square-slope-without-2", COUNTS),
     ("biases-not-trained", COUNTS),
+    ("windows-overwritten", SENTENCES),
+    ("padding-cut-wrong", SENTENCES),
 ]
 both_layouts = pytest.mark.parametrize("sparse", [False, True], ids=["dense", "rows"])
 

@@ -30,6 +30,7 @@ BY_TORCH = {
     "weighted_bag": "nn.EmbeddingBag, with per_sample_weights",
     "flat": "nn.EmbeddingBag, with offsets",
     "linear": "nn.Linear",
+    "margins": "nn.Conv1d(padding=)",
     "with_decay": "torch.optim, with weight_decay",
     "root": "torch.optim, with eps",
     "bias_correction": "torch.optim, in Adam and its kin",

@@ -69,7 +69,7 @@ def test_right_answers_agree(run: Run) -> None:
 
 
 def test_too_little_is_told_as_for_a_candidate(run: Run) -> None:
-    code, out, _ = run("", "glove-one-sgd-dense-f64", "--json", "found.json")
+    code, out, _ = run("", "glove-one-sgd-dense-f32", "--json", "found.json")
     assert code == 5
     assert "too little was covered: no case of glove that agrees would notice duplicates-overwritten" in out
     found = json.loads(Path("found.json").read_text(encoding="utf-8"))

@@ -17,7 +17,7 @@ from reference.vectors.writing import jsonable
 
 F64, F32 = "embedding-gaps-byfreq-sgd-dense-f64", "embedding-gaps-byfreq-sgd-dense-f32"
 OVERFLOW, SOFTMAX = "skipgram-overflow-sgd-dense-f64", "skipgram-sgd-momentum-decay-nesterov-dense-f64"
-ONE, TWO = "glove-one-sgd-dense-f64", "skipgram-small-rows-negatives-redraw-sgd-dense-f64"
+ONE, TWO = "linear-one-adam-dense-f64", "skipgram-small-rows-negatives-redraw-sgd-dense-f64"
 
 Check = Callable[..., tuple[int, str]]
 
