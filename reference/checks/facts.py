@@ -110,6 +110,8 @@ def wholes(view: View, others: Mapping[str, View], sizes: Mapping[str, int], alo
 
 def named(times: float, sizes: Mapping[str, int], where: str) -> str:
     """How many times what is expected it is, and what is as many."""
+    if not times:
+        return f"zero {where}"
     number = f"{times:.6g}" if abs(times - 1) > 1e-3 else f"(1 {'-' if times < 1 else '+'} {abs(times - 1):.2g})"
     meant = [what for ratio, what in PLAIN.items() if abs(times / ratio - 1) < 1e-6]
     for what, size in sizes.items():

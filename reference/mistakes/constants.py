@@ -31,6 +31,8 @@ def solved(case: Case, entry: Divergence, wrong: Callable[[float], Implementatio
     if off(GRID[0]) == off(GRID[-1]):  # the entry does not depend on it
         return None
     at = [off(number) for number in GRID]
+    if at[0] == 0:  # it is what no number at all gives, as of parameters that do not move
+        return None
     for low, high, at_low, at_high in zip(GRID, GRID[1:], at, at[1:], strict=False):
         if at_low * at_high <= 0 and at_low != at_high:
             return between(off, low, high, at_low, at_high)

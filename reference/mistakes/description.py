@@ -135,7 +135,8 @@ def facts(
         same = ratio((expected - was)[off], (got - was)[off], np.broadcast_to(allowed, off.shape)[off])
         what = "got is" if before is None else "the update is"
         where = " in every entry that is off" if np.count_nonzero(off) > 1 else ""
-        found = [f"{what} {same} times what is expected{where}"] if same else []
+        size = "zero" if same == "0" else f"{same} times what is expected"
+        found = [f"{what} {size}{where}"] if same else []
         found += digits(expected, got)
     if tensor in case.model.tables and expected.ndim == 2:
         rows, ids = np.flatnonzero(off.any(axis=1)), occurrences(case, batch_of(result), tensor)
@@ -159,7 +160,9 @@ def digits(expected: np.ndarray, got: np.ndarray) -> list[str]:
     share = float((np.abs(got - expected)[sizes > 0] / sizes[sizes > 0]).max(initial=0))
     words = "at most {:.1g} of the largest entry in the row" if expected.size > 1 else "{:.1g} of what is expected"
     found = [f"off by {words.format(share)}"] if 0 < share <= SMALL else []
-    if (got == got.astype(np.float32)).all() and not (expected == expected.astype(np.float32)).all():
+    with np.errstate(over="ignore"):
+        plain = (got == got.astype(np.float16)).all()  # 0 and 0.5 are numbers of every dtype
+    if not plain and (got == got.astype(np.float32)).all() and not (expected == expected.astype(np.float32)).all():
         return [*found, "every number is one of float32"]
     some = got.flat[:LOOKED_AT]
     few = next((n for n in range(2, 16) if all(float(f"{number:.{n}g}") == number for number in some)), None)

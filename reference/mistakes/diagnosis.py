@@ -66,6 +66,8 @@ def diagnose(
             seen = list(last.observed) if last.observed != RIGHT_UPDATE else []  # or all is explained
         elif first.causes:
             seen = of_its_own_gradients(result, candidate)
+        elif alone.causes and (last.observed == RIGHT_UPDATE or not is_update_off(result)):
+            seen = []
         else:
             seen = [*observations(result, candidate), *first.observed, *alone.observed, *last.observed]
         said = (*nearly, *seen, *common.get(result, ())) if seen else ()
@@ -92,10 +94,15 @@ def named(found: Explained, search: Search) -> dict[Result, Explanation]:
 
 def of_the_update(failed: Sequence[Result], passed: Sequence[Result], search: Search) -> dict[Result, Explanation]:
     """What explains the update, where the gradients are wrong too: it is held against updates of these gradients."""
-    updated = [result for result in failed if any(d.stage in ("params", "state") for d in result.divergences)]
+    updated = [result for result in failed if is_update_off(result)]
     right = [result for result in updated if search.equal(result.case, [()])]
     found = named(search.explain([result for result in updated if result not in right], passed), search)
     return found | {result: Explanation(observed=RIGHT_UPDATE) for result in right}
+
+
+def is_update_off(result: Result) -> bool:
+    """Whether a parameter or the optimizer's state is off."""
+    return any(d.stage in ("params", "state") for d in result.divergences)
 
 
 def of_its_own_gradients(result: Result, candidate: Implementation) -> list[str]:

@@ -331,11 +331,13 @@ class Search:
             if number is None:
                 continue
             tried = {(*base, f"{name}={value!r}"): of(value) for value in rounded(number)}
-            self.every |= {names[-1]: Known(one, self.every[name].kind) for names, one in tried.items()}
+            new = {names[-1]: Known(one, self.every[name].kind) for names, one in tried.items()}
+            new = {numbered: one for numbered, one in new.items() if numbered not in self.every}
+            self.every |= new
             parts = self.held(case, tried)
             best = max(tried, key=lambda names: right_of(parts[names]))  # the first of them has the fewest digits
-            for names in tried.keys() - {best}:
-                del self.every[names[-1]]
+            for numbered in new.keys() - {best[-1]}:  # but not what was found elsewhere
+                del self.every[numbered]
             found += [best] if right_of(parts[best]) > right_of(part) else []
         return found
 

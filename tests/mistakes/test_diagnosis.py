@@ -456,6 +456,13 @@ def test_a_number_in_a_mistake_is_solved_for(right: str, wrong: str, name: str, 
         assert all(number in cause.wrong for cause in result.causes if cause.name == name)
 
 
+def test_a_number_that_another_case_has_not_is_still_that_of_the_first() -> None:
+    wrong = changed(("np.log(probabilities[range(n), labels])", "np.log(probabilities[range(n), labels].clip(1e-7))"))
+    results = diagnosed(wrong, [f"classifier-overflow-sgd-dense-{dtype}" for dtype in ("f64", "f32")])
+    assert [names([result]) for result in results] == [{"probabilities-clipped"}] * 2
+    assert not any(result.observed for result in results)  # the loss is all that is off, and it is explained
+
+
 class Own:
     """The NumPy twin with an eps of its own for each optimizer, whatever is asked for, and perhaps a mistake."""
 
@@ -521,6 +528,11 @@ def test_what_is_computed_in_float32_is_said() -> None:
     back = [*reversed(CASES[CLASSIFIERS[0]].model.shapes)]  # from the loss
     assert [line.split(":")[0] for line in lines if "every number is one of float32" in line] == back
     assert [line.split(":")[0] for line in lines if re.search(r"off by at most \de-0[789] of", line)] == back
+
+
+def test_a_number_of_every_dtype_is_none_of_float32() -> None:
+    wrong = changed(("return -np.log(probabilities[range(n), labels]).mean(), g", "return 0.5, g"))
+    assert "loss: every number is one of float32" not in observed(wrong, CLASSIFIERS[0])
 
 
 def test_how_little_is_off_is_said_and_no_cause_of_it() -> None:

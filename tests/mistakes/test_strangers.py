@@ -79,7 +79,7 @@ WRONG = {
         "log-of-shifted-probability duplicates-overwritten bias-correction-forgotten",
         # of a centre's contexts, the gradient of the last one stays; and one table has the gradient of the sum
         "centre-of-one-context batch-mean-forgotten",
-        ("context.weight: got is 6 times what is expected", "context.weight: got is 17 times what is expected"),
+        ("context.weight: got is 6 times what is expected",),  # of the case whose update is off, too
     ),
     "assignment_negatives": Told(
         SKIPGRAM,
