@@ -92,12 +92,12 @@ class Case:
         """Whether all options have their defaults, as in a first implementation. Sizes and rates may be any.
 
         Gradients are dense, bags have one length, and there is one hidden layer, no clipping and no decay of the
-        learning rate.
+        learning rate. The memory layout may be any: the numbers are the same.
         """
         options = (part for part in fields(self.optimizer) if part.name != "lr")
         usual = all(getattr(self.optimizer, part.name) == part.default for part in options)
         more = self.sparse, self.max_norm, self.lr_decay_to is not None, getattr(self.data, "ragged", False)
-        return usual and self.model.plain and not any(more) and self.layout == "contiguous"
+        return usual and self.model.plain and not any(more)
 
     @property
     def refusal(self) -> str:

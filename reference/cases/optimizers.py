@@ -45,7 +45,11 @@ class _Optimizer:
     def _check(self, names: Iterable[str], allows: Callable[[Any], bool], allowed: str) -> None:
         for name in names:
             value = getattr(self, name)
-            if not allows(value) or not np.isfinite(value).all():
+            try:
+                right = allows(value) and np.isfinite(value).all()
+            except TypeError:
+                right = False
+            if not right:
                 raise BadInput(f"{type(self).__name__}: {name} is {value}; {allowed} is needed")
 
 

@@ -245,6 +245,8 @@ def read(name: str, given: Any, note: Note) -> np.ndarray:
     dtype = str(getattr(given, "dtype", "")).removeprefix("torch.")
     if dtype.startswith(SHORT):
         raise Mismatch(name, f"{ARRAY} of at least float16", f"{dtype}, which has too few digits to be compared")
+    if np.ma.is_masked(given):
+        raise Mismatch(name, ARRAY, f"a {kind}, of which {np.ma.count_masked(given)} numbers are masked")
     try:
         array, way = _array(given)
     except Exception as error:
@@ -279,6 +281,9 @@ def _array(given: Any) -> tuple[np.ndarray | None, str]:
     # NumPy wraps what it cannot see into in an array of one object
     if array.dtype != object or isinstance(given, np.ndarray | list | tuple):
         return array, ""
+    for method in ("toarray", "to_dense"):  # of sparse matrices: SciPy's, and PyTorch's compressed ones
+        if callable(getattr(given, method, None)):
+            return np.asarray(getattr(given, method)()), f".{method}()"
     if callable(getattr(given, "get", None)) and not isinstance(given, Mapping):  # CuPy's, from the device
         return np.asarray(given.get()), ""
     if hasattr(given, "__dlpack__"):

@@ -67,6 +67,13 @@ class Tensor:
         self.data = array
 
 
+class Sparse:
+    """One like SciPy's, whose attribute has what is not 0."""
+
+    def __init__(self, array: np.ndarray) -> None:
+        self.data, self.toarray = array[array != 0], array.copy
+
+
 class Eager:
     """One that gives its numbers by a method."""
 
@@ -134,6 +141,12 @@ FORM: dict[str, tuple[str, str, Change, str]] = {
         "params",
         one("fc1.bias", Eager),
         "params fc1.bias: an array is asked for, got a Eager, of which .numpy() was read",
+    ),
+    "a sparse matrix": (
+        DENSE,
+        "grads",
+        one(TABLE, Sparse),
+        "grads embedding.weight: an array is asked for, got a Sparse, of which .toarray() was read",
     ),
     "a Mapping": (DENSE, "grads", Names, f"gradients: {NAMES} is asked for, got a Names with {sorted(SHAPES)}"),
     "a mapping of parameters": (
@@ -261,6 +274,13 @@ def test_gradients_that_are_not_returned_are_not_covered(case: str, change: Call
     assert (result.verdict, result.steps, result.reason) == ("agree", CASES[case].steps, reason)
     covered = {(e.stage, e.tensor) for e in result.errors}
     assert {("loss", "loss"), ("params", TABLE), ("params", "fc1.bias")} <= covered
+
+
+def test_masked_numbers_are_no_numbers() -> None:
+    """NumPy drops the mask on the way to an array."""
+    masked = Altered("grads", one("fc1.bias", lambda g: np.ma.masked_array(g, np.arange(len(g)) < 2)))
+    found = judge(DENSE, masked).first_divergence
+    assert (found.tensor, found.got) == ("fc1.bias", "a MaskedArray, of which 2 numbers are masked")
 
 
 def test_an_update_without_gradients_is_held() -> None:
