@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from reference.errors import BadInput
@@ -13,6 +15,8 @@ from reference.errors import BadInput
 def check_writable(path: Path, option: str = "--json") -> None:
     """Raise BadInput before the work starts if the file cannot be written at the end."""
     folder = path.parent
+    if str(path) == "-":
+        raise BadInput(f"{option} -: is no file; the name of one is needed")
     if path.is_dir():
         raise BadInput(f"{option} {path}: is a folder; the name of a file is needed")
     if path.exists() and not path.is_file():
@@ -21,6 +25,21 @@ def check_writable(path: Path, option: str = "--json") -> None:
         raise BadInput(f"{option} {path}: the folder {folder} does not exist")
     if not os.access(folder, os.W_OK | os.X_OK) or (path.exists() and not os.access(path, os.W_OK)):
         raise BadInput(f"{option} {path}: cannot be written (permission denied)")
+
+
+def check_apart(options: argparse.Namespace, read: Sequence[str], written: Sequence[str]) -> None:
+    """Raise BadInput if a file would be written in the place of one that is read, or of another one.
+
+    read, written: the names of the options.
+    """
+    taken: dict[Path, str] = {}
+    for option in (*read, *written):
+        if (given := getattr(options, option)) is None:
+            continue
+        path = Path(given).resolve()
+        if option in written and path in taken:
+            raise BadInput(f"--{option} {given}: is what {taken[path]} names; another file is needed")
+        taken[path] = f"--{option}"
 
 
 def write_whole(path: Path, content: str) -> None:

@@ -14,7 +14,7 @@ import threadpoolctl
 from reference.catalogue import catalogue, select
 from reference.checks.repro import repro
 from reference.commands.exit_codes import AGREE
-from reference.commands.files import check_writable, write_whole
+from reference.commands.files import check_apart, check_writable, write_whole
 from reference.judge.load import load
 
 
@@ -32,6 +32,7 @@ def write_repro(options: argparse.Namespace) -> int:
     cases = select(catalogue(), [options.case])
     if options.output:
         check_writable(options.output, "-o")
+        check_apart(options, ("candidate",), ("output",))
     implementation = load(options.candidate)
     with threadpoolctl.threadpool_limits(1):
         script = repro(options.candidate, implementation, cases)

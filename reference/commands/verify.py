@@ -18,7 +18,7 @@ from reference.checks.report import Report
 from reference.checks.terminal import WIDTH, show
 from reference.commands.choice import add_choice, chosen, listed
 from reference.commands.exit_codes import AGREE, DISAGREE, NOTHING
-from reference.commands.files import check_writable, write_whole
+from reference.commands.files import check_apart, check_writable, write_whole
 from reference.commands.progress import tracked
 from reference.data import text
 from reference.errors import BadInput
@@ -71,6 +71,7 @@ def verify_cases(options: argparse.Namespace) -> int:
     for option in WRITERS:
         if path := getattr(options, option):
             check_writable(path, f"--{option}")
+    check_apart(options, ("candidate", "model", "text", "expected"), tuple(WRITERS))
     reasons = read_expected(options.expected) if options.expected else {}
     failures = expected(reasons, [case.id for case in every], options.expected_strict)
     own = {} if options.candidate is None else {options.candidate: load(options.candidate, module)}

@@ -158,6 +158,7 @@ def test_of_several_cases_the_smallest_that_fails_is_taken(repro: Repro) -> None
         (MINE, ["nothing", "mine.py"], "no case matches 'nothing'"),
         (MINE, ["classifier", "nope.py"], "there is no such file"),
         (MINE, ["classifier", "mine.py", "-o", "nowhere/x.py"], "the folder nowhere does not exist"),
+        (MINE, ["classifier", "mine.py", "-o", "mine.py"], "--output mine.py: is what --candidate names"),
         (changed(*KNOWN), ["classifier-zipf-sgd-dense-f64", "mine.py"], "at most 3,000 go on a page"),
         (
             BENT.format(given="loss_and_grads", bend="found = found[0] * np.random.default_rng().random(), found[1]"),
@@ -165,7 +166,15 @@ def test_of_several_cases_the_smallest_that_fails_is_taken(repro: Repro) -> None
             "does not repeat itself",
         ),
     ],
-    ids=["right", "no such case", "no such file", "no such folder", "too long", "another result each time"],
+    ids=[
+        "right",
+        "no such case",
+        "no such file",
+        "no such folder",
+        "its own file",
+        "too long",
+        "another result each time",
+    ],
 )
 def test_what_no_script_can_show(repro: Repro, source: str, arguments: list[str], says: str) -> None:
     code, out, err = repro(source, *arguments)

@@ -104,6 +104,12 @@ REFUSED = {
     "below nothing": (["--tolerance", "grads=-1"], "a finite number of eps above 0"),
     "twice": (["--tolerance", "grads=1", "--tolerance", "grads=2"], "grads is given twice"),
     "in no folder": (["--html", "nowhere/x.html"], "--html nowhere/x.html: the folder nowhere does not exist"),
+    "no file": (["--json", "-"], "--json -: is no file"),
+    "in the place of the candidate": (["--html", "./mine.py"], "--html mine.py: is what --candidate names"),
+    "in one another's place": (
+        ["--html", "x", "--json", "x"],
+        "--html x: is what --json names; another file is needed",
+    ),
     "a list runs nothing": (["--list"], "--candidate: --list runs nothing"),
 }
 
@@ -118,6 +124,7 @@ def test_refused(verify: Command, arguments: list[str], says: str) -> None:
     code, out, err = verify(CASES, "--candidate", "mine.py", *arguments)
     assert (code, out, err.count("\n")) == (2, "", 1), err
     assert says in err
+    assert "def build" in Path("mine.py").read_text("utf-8")
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
