@@ -95,8 +95,9 @@ def failures(findings: Findings) -> Iterator[Line]:
 
 
 def failure(findings: Findings, result: Result) -> Line:
-    """Where a result is off, or why it is an error, and in what form it came."""
-    said = [str(result.first_divergence or ("" if result.verdict == "form" else result.reason)), *result.form]
+    """Why a result is an error, or what it did besides, such as changing its input; where it is off; its form."""
+    reason = "" if result.verdict == "form" else result.reason
+    said = [reason, str(result.first_divergence or ""), *result.form]
     verdict = findings.verdict(result)
     what = "; ".join(filter(None, said))
     return Line(f" {result.case.id}, {result.implementation}: {what}", verdict, COLOURS[verdict])
@@ -138,10 +139,13 @@ def summary_line(findings: Findings) -> str:
 def blindness(coverage: Coverage) -> Iterator[str]:
     """What the cases that agree would notice, what they would not, and whether that is too little."""
     known = len(coverage.noticed) + len(coverage.unnoticed)
+    if not coverage.cases and coverage.agreed:
+        yield "what these cases would notice is not known; no small one agrees"
     if not known:
         return
     whole = coverage.cases == coverage.agreed
-    which = f"these {coverage.cases} cases" if whole else f"the {coverage.cases} small ones of {coverage.agreed} cases"
+    these = "this case" if coverage.cases == 1 else f"these {coverage.cases} cases"
+    which = these if whole else f"the {coverage.cases} small ones of {coverage.agreed} cases"
     blind = f"; not {_few(coverage.unnoticed)}" if coverage.unnoticed else ""
     yield f"{which} would notice {len(coverage.noticed)} of {known} known mistakes that can be made here{blind}"
     for family, names in coverage.core.items():

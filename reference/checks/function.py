@@ -50,24 +50,27 @@ def check_function(
         BadInput: there are no tensors to be checked, or something is named that is not among them.
     """
     torch = sys.modules.get("torch")
+    if not isinstance(inputs, list | tuple):
+        raise BadInput(f"inputs: a list of what the function takes is needed, not a {type(inputs).__name__}")
     if torch is None or not any(isinstance(given, torch.Tensor) for given in inputs):
         raise BadInput("inputs: at least one torch tensor is needed")
     call = Call(torch, function, tuple(inputs), np.random.default_rng(seed))
     if not call.checked:
         raise BadInput("inputs: at least one tensor of floats is needed")
     try:
-        call.begin()
-        report = check_gradients(
-            call.loss,
-            call.gradients(),
-            call.params,
-            ids={name: read(name, of, any_form) for name, of in (ids or {}).items()},
-            exclude=exclude,
-            entries=entries,
-            seed=seed,
-            raises=False,
-        )
-        found = [*report.findings, *(call.variants() if report.right else ())]
+        with torch.enable_grad():  # whatever was left switched off
+            call.begin()
+            report = check_gradients(
+                call.loss,
+                call.gradients(),
+                call.params,
+                ids={name: read(name, of, any_form) for name, of in (ids or {}).items()},
+                exclude=exclude,
+                entries=entries,
+                seed=seed,
+                raises=False,
+            )
+            found = [*report.findings, *(call.variants() if report.right else ())]
         report = replace(report, findings=tuple(found))
     except Failed as failed:
         report = GradientReport(unchecked=str(failed))
@@ -95,6 +98,9 @@ class Call:
         floats = [k for k, given in enumerate(self.inputs) if self.is_float(given)]
         names = names_of(self.torch, self.function, len(self.inputs))
         self.checked = {names[k]: k for k in floats if self.inputs[k].requires_grad} or {names[k]: k for k in floats}
+        short = [name for name, k in self.checked.items() if self.inputs[k].dtype == self.torch.bfloat16]
+        if short:
+            raise BadInput(f"inputs: {short[0]} is bfloat16, which has too few digits; float32 or float64 is needed")
         self.params = {name: self.inputs[k].detach().cpu().numpy() for name, k in self.checked.items()}
         self.places: list[int] = []
         self.upstreams: list[Any] = []
@@ -112,6 +118,10 @@ class Call:
         for k in self.places:
             drawn = self.stream.choice([-1.0, 1.0], outputs[k].shape) * self.stream.uniform(0.5, 1.5, outputs[k].shape)
             self.upstreams.append(self.torch.as_tensor(drawn).to(outputs[k]))
+        try:
+            self.loss({name: param.astype(np.float64) for name, param in self.params.items()})
+        except Exception as failure:
+            raise Failed(f"the forward pass takes no float64: it {raised(failure)}") from failure
 
     def loss(self, params: Mapping[str, np.ndarray]) -> Any:
         """The sum of all outputs times their upstream, in float64 or in complex128."""

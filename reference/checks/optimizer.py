@@ -48,6 +48,8 @@ def check_optimizer(
     if unknown:
         known = ", ".join(part.name for part in fields(KINDS[name]))
         raise BadInput(f"check_optimizer: {name} has no option {unknown[0]!r}; it has {known}")
+    if rows and (refused := KINDS[name]().rows_refused):
+        raise BadInput(f"check_optimizer: rows=True: {refused}")
     port = Port(mine, options)
     results = [judge(case, {"mine": port}, {})["mine"] for case in cases(name, rows, options)]
     wrong = any(result.verdict == "disagree" for result in results)
@@ -74,6 +76,8 @@ class Port:
     """An implementation whose optimizer is the user's, and whose gradients are right. given: options that are fixed."""
 
     def __init__(self, mine: Callable[..., Any], given: Mapping[str, Any]) -> None:
+        if not callable(mine):
+            raise BadInput(f"check_optimizer: a class of optimizers is needed, got {type(mine).__name__}")
         self.mine, self.given = mine, given
         parameters = list(inspect.signature(mine).parameters.values())[1:]
         self.takes = {parameter.name for parameter in parameters}

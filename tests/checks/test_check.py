@@ -57,6 +57,13 @@ def test_what_is_wrong_is_raised_with_its_cause_and_the_line_to_look_for(folder:
     assert [cause.name for explanation in report.explanations.values() for cause in explanation.causes] == [NAMED]
 
 
+def test_a_changed_input_is_told_before_what_comes_of_it(folder: Path) -> None:
+    logits = 'logits = hidden @ p["fc2.weight"].T'
+    Path("changes.py").write_text(changed(logits, f"labels[:] = 0; {logits}"), encoding="utf-8")
+    told = f"disagree {DIALOGUE}, changes.py: changed its input labels in step 1; step 1, loss, loss: expected "
+    assert told in str(twingrad.check("changes.py", DIALOGUE))
+
+
 def test_what_covers_nothing_or_too_little_is_raised(folder: Path) -> None:
     with pytest.raises(AssertionError, match=r"mine.py: nothing covered\n"):
         twingrad.check("mine.py", "linear-one").raise_if_wrong()

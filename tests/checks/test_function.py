@@ -249,11 +249,26 @@ def test_only_what_requires_a_gradient_is_checked() -> None:
         ([1.0], {}, "inputs: at least one torch tensor is needed"),
         ([torch.ones(2, dtype=torch.int64)], {}, "inputs: at least one tensor of floats is needed"),
         ([drawn(2)], {"exclude": ["y"]}, "exclude: 'y' is no parameter; there are x"),
+        (drawn(2), {}, "inputs: a list of what the function takes is needed, not a Tensor"),
+        ([drawn(2).bfloat16()], {}, "inputs: x is bfloat16, which has too few digits"),
     ],
 )
 def test_bad_input(inputs: list[Any], options: dict[str, Any], message: str) -> None:
     with pytest.raises(BadInput, match=message):
         check_function(Softplus, inputs, **options)
+
+
+def test_gradients_that_were_switched_off() -> None:
+    with torch.no_grad():
+        assert check_function(*RIGHT["linear"])
+
+
+def test_a_forward_pass_that_takes_no_float64() -> None:
+    module = torch.nn.Linear(3, 2)
+    said = "Linear: could not be checked: the forward pass takes no float64: it raised RuntimeError"
+    with pytest.raises(AssertionError, match=said):
+        check_function(module, [drawn(4, 3, dtype=torch.float32)])
+    assert check_function(module.double(), [drawn(4, 3, dtype=torch.float32).double()])
 
 
 def test_no_output_has_a_gradient() -> None:

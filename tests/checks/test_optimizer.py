@@ -183,8 +183,25 @@ def test_it_may_refuse_a_case_itself() -> None:
         ("lion", {}, "'lion' is no optimizer; there are sgd, adagrad, rmsprop, adam, adamw, sparseadam"),
         ("sgd", {"betas": (0.9, 0.99)}, "sgd has no option 'betas'; it has lr, momentum, dampening"),
         ("sgd", {"lr": -1}, "SGD: lr is -1; a number from 0 up is needed"),
+        ("sgd", {"lr": "0.1"}, "SGD: lr is 0.1; a number from 0 up is needed"),
+        ("adam", {"rows": True}, "rows=True: Adam takes dense gradients only"),
     ],
 )
 def test_bad_input(name: str, options: dict[str, Any], message: str) -> None:
     with pytest.raises(BadInput, match=message):
         check_optimizer(Sgd, name, **options)
+
+
+def test_an_optimizer_that_is_made_already() -> None:
+    with pytest.raises(BadInput, match="a class of optimizers is needed, got AdamW"):
+        check_optimizer(AdamW({}), "adamw")  # type: ignore[arg-type]
+
+
+def test_parameters_that_never_move_are_no_learning_rate() -> None:
+    class Still(Sgd):
+        def step(self, grads: Params) -> None:
+            """As of `param = param - lr * grad`."""
+
+    report = check_optimizer(Still, "sgd", raises=False)
+    assert not any(explanation.causes for explanation in report.explanations.values())
+    assert "the update is zero in every entry that is off" in str(report)

@@ -120,8 +120,13 @@ def test_a_handful_is_named() -> None:
 
 
 def test_nothing_is_said_where_nothing_was_made() -> None:
-    """Of long texts alone, or of a model of one's own."""
-    assert list(blindness(Coverage(3, 0, (), (), {}))) == []
+    """Of a model of one's own."""
+    assert list(blindness(Coverage(3, 3, (), (), {}))) == []
+
+
+def test_of_long_texts_alone_it_is_said_that_nothing_is_known() -> None:
+    said = "what these cases would notice is not known; no small one agrees"
+    assert list(blindness(Coverage(3, 0, (), (), {}))) == [said]
 
 
 def test_the_outcome() -> None:
