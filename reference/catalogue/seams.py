@@ -36,6 +36,9 @@ def layouts() -> list[Case]:
         Case("one-id", Embedding(7, 3), sgd, Drawn((4, 3), used=1), layout="broadcast"),
         Case("small", Linear(5, 3), sgd, Drawn((4,))),
         Case("small", SkipGram(7, 3, NegativeSampling(4)), sgd, Drawn((5,))),
+        Case("small", EmbeddingBag(7, 3), sgd, Drawn((4, 3))),
+        Case("small", Classifier(7, 3, (4,), 3), sgd, Drawn((5, 3))),
+        Case("small", CBOW(7, 3), sgd, Drawn((5, 4))),
     ]
     kinds = [layout for layout in get_args(Layout) if layout not in ("contiguous", "broadcast")]
     return [
@@ -135,6 +138,7 @@ def many_rows() -> list[Case]:
         lookup,
         replace(lookup, data=replace(drawn, ids_dtype="int32")),
         replace(lookup, model=EmbeddingBag(2**17 + 3, 1), data=Drawn((4, 3))),
+        replace(lookup, model=Classifier(2**17 + 3, 1, (3,), 3), data=Drawn((4, 3))),
     ]
     return [both for case in cases for both in in_both_dtypes(case)]
 
