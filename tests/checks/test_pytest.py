@@ -18,7 +18,8 @@ WRONG = changed(*KNOWN)
 WARNS = MINE.replace("        g = {", "        np.log(np.zeros(1))\n        g = {")
 DIALOGUE = "--twingrad-cases=classifier-dialogue-sgd-dense*"
 F64 = "classifier-dialogue-sgd-dense-f64"
-PLAIN = "-p", "no:benchmark", "-p", "no:cacheprovider"
+# the garbage of a whole suite takes a second to collect, and that plugin does so five times
+PLAIN = "-p", "no:benchmark", "-p", "no:cacheprovider", "-p", "no:unraisableexception"
 
 Run = Callable[..., tuple[int, str]]
 
