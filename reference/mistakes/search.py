@@ -58,6 +58,9 @@ SUSPECTS = 6
 FEW_DIGITS = 2
 """A number that is solved for in one case alone has at most this many digits."""
 
+ENOUGH = 200
+"""Of this many parameters and more, no two mistakes are likely to make the same by chance."""
+
 SURE = 2
 """What another group of cases rules out is named only if it explains at least this many cases."""
 
@@ -457,8 +460,9 @@ def explained(search: Search, failed: Sequence[Result], passed: Sequence[Result]
 
 
 def fullest_of(results: Sequence[Result]) -> Case:
-    """The case in which most is off, which may show what others hide."""
-    return max(spread(results, len(results)), key=lambda result: len(result.divergences)).case
+    """The case in which most is off, which may show what others hide; of a few numbers, anything might be the cause."""
+    every = spread(results, len(results))
+    return max(every, key=lambda result: (len(result.divergences), min(size(result.case), ENOUGH))).case
 
 
 def first_of(results: Sequence[Result]) -> Case:
