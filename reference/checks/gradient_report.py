@@ -73,8 +73,33 @@ def _number(x: float) -> str:
     return f"{x:.3g}" if math.isfinite(x) else "–"
 
 
-@dataclass(frozen=True, eq=False)
-class GradientReport:
+class Asserted:
+    """What the reports of single checks share. A report is true only if it is right."""
+
+    @property
+    def right(self) -> bool:
+        """Whether all that was checked is right."""
+        raise NotImplementedError
+
+    def summary(self) -> str:
+        """The whole in one line."""
+        raise NotImplementedError
+
+    def __bool__(self) -> bool:
+        return self.right
+
+    def raise_if_wrong(self) -> None:
+        """Raise an AssertionError with the whole report, unless it is right."""
+        __tracebackhide__ = True
+        if not self.right:
+            raise AssertionError(str(self))
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self.summary()}>"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class GradientReport(Asserted):
     """What a check of gradients found. It is true only if every gradient that is not excluded was checked and is right.
 
     unchecked: why nothing of it can be checked, if so. subject: what was checked.
@@ -90,15 +115,6 @@ class GradientReport:
         verdicts = {finding.verdict for finding in self.findings} - {"excluded"}
         return not self.unchecked and verdicts == {"right"}
 
-    def __bool__(self) -> bool:
-        return self.right
-
-    def raise_if_wrong(self) -> None:
-        """Raise an AssertionError with the whole report, unless it is right."""
-        __tracebackhide__ = True
-        if not self.right:
-            raise AssertionError(str(self))
-
     def summary(self) -> str:
         """The whole in one line."""
         if self.unchecked:
@@ -109,9 +125,6 @@ class GradientReport:
     def sentences(self) -> list[str]:
         """What is wrong, tensor by tensor."""
         return [line for finding in self.findings for line in finding.lines()]
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} of {self.summary()}>"
 
     def __str__(self) -> str:
         rows = [HEAD, *(finding.row() for finding in self.findings)]

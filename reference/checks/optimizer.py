@@ -13,6 +13,7 @@ from typing import Any
 from reference.cases import Batch, Case
 from reference.catalogue.optimizers import OPTIONS, optimizers
 from reference.catalogue.spread import in_both_dtypes
+from reference.checks.gradient_report import Asserted
 from reference.contract import Grads, Params, State, Trainer
 from reference.errors import BadInput, Unsupported
 from reference.judge.result import Result
@@ -124,8 +125,8 @@ class Updates:
         return {}
 
 
-@dataclass(frozen=True, eq=False)
-class OptimizerReport:
+@dataclass(frozen=True, eq=False, repr=False)
+class OptimizerReport(Asserted):
     """What a check of an optimizer found, case by case."""
 
     name: str
@@ -137,22 +138,10 @@ class OptimizerReport:
         """Whether at least one case agrees, and none disagrees or fails."""
         return {"agree"} <= {result.verdict for result in self.results} <= {"agree", "unsupported"}
 
-    def __bool__(self) -> bool:
-        return self.right
-
-    def raise_if_wrong(self) -> None:
-        """Raise an AssertionError with the whole report, unless it is right."""
-        __tracebackhide__ = True
-        if not self.right:
-            raise AssertionError(str(self))
-
     def summary(self) -> str:
         """The whole in one line."""
         counts = Counter(result.verdict for result in self.results)
         return f"{self.name}: " + ", ".join(f"{number} {verdict}" for verdict, number in counts.items())
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} of {self.summary()}>"
 
     def __str__(self) -> str:
         return "\n".join([self.summary(), *self._lines()])
